@@ -1,0 +1,50 @@
+# The two commands a newcomer needs are `make demo` and `make test`; both do everything from a fresh clone.
+
+SWIFT ?= swift
+CONFIGURATION := release
+BIN := .build/$(CONFIGURATION)
+PYTHON := .build/python/bin/python
+
+# What building needs, and what the tests need besides.
+BUILD_PACKAGES := libsqlite3-dev libssl-dev zlib1g-dev
+TEST_PACKAGES := openssl python3 python3-venv
+
+.PHONY: help demo test build build-tests check format packages test-packages python protos clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build ## Build, then see the main job on real processes (KEEP=1 leaves it running)
+	@KEEP='$(KEEP)' BIN='$(CURDIR)/$(BIN)' Tests/Demo/run.sh
+
+test: test-packages build-tests python check ## Build, then run every test
+	$(SWIFT) test -c $(CONFIGURATION) --skip-build
+
+build: packages ## Build the programs (.build/release/signet)
+	$(SWIFT) build -c $(CONFIGURATION)
+
+build-tests: packages
+	$(SWIFT) build -c $(CONFIGURATION) --build-tests
+
+check: ## Format and layering, without building
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+	Tests/Checks/layers.sh
+
+format: ## Rewrite the sources to the house format
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+
+packages: ## Install the Debian packages that building needs
+	@Tests/Checks/packages.sh $(BUILD_PACKAGES)
+
+test-packages: packages
+	@Tests/Checks/packages.sh $(TEST_PACKAGES)
+
+# Clients and verifiers written by others, which the tests run.
+python: $(PYTHON)
+$(PYTHON): Tests/Interop/requirements.txt
+	python3 -m venv .build/python
+	.build/python/bin/pip install --quiet --disable-pip-version-check --requirement Tests/Interop/requirements.txt
+	@touch $(PYTHON)
+
+clean: ## Remove everything that was built
+	rm -rf .build
