@@ -1,0 +1,74 @@
+import FoundationEssentials
+import Rotation
+import TestSupport
+import Testing
+
+@Suite("Rotation schedule", .timeLimit(.minutes(1)))
+struct RotationScheduleTests {
+    private static let day: TimeInterval = 86_400
+    private let notBefore = Date(timeIntervalSince1970: 1_000_000)
+
+    @Test(
+        "an SVID is renewed at half its life, moved by the jitter",
+        arguments: [(0, 1_800), (0.1, 2_160), (-0.1, 1_440), (0.5, 2_160), (-7, 1_440)])
+    func renewal(jitter: Double, expected: TimeInterval) {
+        let renewal = RotationSchedule.renewal(
+            notBefore: self.notBefore, notAfter: self.notBefore + 3_600, jitter: jitter)
+        #expect(renewal == self.notBefore + expected)
+    }
+
+    @Test("chance moves a renewal within a tenth of the lifetime")
+    func renewalByChance() {
+        var random = SeededRandom(seed: 1)
+        for _ in 0..<1_000 {
+            let renewal = RotationSchedule.renewal(
+                notBefore: self.notBefore, notAfter: self.notBefore + 3_600, using: &random)
+            #expect((1_440...2_160).contains(renewal.timeIntervalSince(self.notBefore)))
+        }
+    }
+
+    @Test(
+        "a successor is prepared at half life, at most 30 days before the end",
+        arguments: [(1, 0.5), (60, 30), (365, 335)])
+    func preparation(lifetimeDays: Double, expectedDays: Double) {
+        let preparation = RotationSchedule.preparation(
+            notBefore: self.notBefore, notAfter: self.notBefore + lifetimeDays * Self.day)
+        #expect(preparation == self.notBefore + expectedDays * Self.day)
+    }
+
+    @Test(
+        "a successor is activated a sixth of the life before the end, at most 7 days",
+        arguments: [(6, 5), (42, 35), (365, 358)])
+    func activation(lifetimeDays: Double, expectedDays: Double) {
+        let activation = RotationSchedule.activation(
+            notBefore: self.notBefore, notAfter: self.notBefore + lifetimeDays * Self.day)
+        #expect(activation == self.notBefore + expectedDays * Self.day)
+    }
+
+    @Test(
+        "an authority guarantees a sixth of its life, at most 7 days",
+        arguments: [(86_400, 14_400), (365 * 86_400, 604_800), (0, 0)])
+    func guaranteed(authoritySeconds: Int, expected: Int) {
+        let lifetime = RotationSchedule.guaranteedLifetime(authorityLifetime: .seconds(authoritySeconds))
+        #expect(lifetime == .seconds(expected))
+    }
+
+    @Test("a period that ends before it begins is due at its end")
+    func inverted() {
+        let notAfter = self.notBefore - 60
+        #expect(RotationSchedule.renewal(notBefore: self.notBefore, notAfter: notAfter, jitter: 0.1) == notAfter)
+        #expect(RotationSchedule.preparation(notBefore: self.notBefore, notAfter: notAfter) == notAfter)
+        #expect(RotationSchedule.activation(notBefore: self.notBefore, notAfter: notAfter) == notAfter)
+    }
+
+    @Test("what an authority guarantees fits between activation of its successor and its end")
+    func consistent() {
+        for hours in [1, 24, 24 * 41, 24 * 43, 24 * 3_650] as [Double] {
+            let notAfter = self.notBefore + hours * 3_600
+            let left = notAfter.timeIntervalSince(
+                RotationSchedule.activation(notBefore: self.notBefore, notAfter: notAfter))
+            let guaranteed = RotationSchedule.guaranteedLifetime(authorityLifetime: .seconds(hours * 3_600))
+            #expect(abs(left - guaranteed / .seconds(1)) < 0.001)
+        }
+    }
+}
