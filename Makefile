@@ -20,11 +20,13 @@ demo: build ## Build, then see the main job on real processes (KEEP=1 leaves it 
 test: test-packages build-tests python check ## Build, then run every test
 	$(SWIFT) test -c $(CONFIGURATION) --skip-build
 
+# Product by product: building everything would also build the protobuf compiler, which nobody needs (10 minutes).
 build: packages ## Build the programs (.build/release/signet)
-	$(SWIFT) build -c $(CONFIGURATION)
+	$(SWIFT) build -c $(CONFIGURATION) --product signet
+	$(SWIFT) build -c $(CONFIGURATION) --product signet-demo-service
 
-build-tests: packages
-	$(SWIFT) build -c $(CONFIGURATION) --build-tests
+build-tests: build
+	$(SWIFT) build -c $(CONFIGURATION) --product signetPackageTests
 
 check: ## Format and layering, without building
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests

@@ -135,11 +135,12 @@ package struct TestAuthority: Sendable {
     /// Signs a token with the JWT key.
     ///
     /// - Parameters:
-    ///   - header: Replaces members of the header, or removes those that are nil.
-    ///   - claims: Replaces claims, or removes those that are nil.
+    ///   - header: Adds members to the header, or replaces them.
+    ///   - claims: Adds claims, or replaces them.
+    ///   - removing: Names of members of the header, and of claims, to leave out.
     package func jwt(
-        sub: String, aud: [String], lifetime: Duration = .seconds(300), header: [String: JSONValue?] = [:],
-        claims: [String: JSONValue?] = [:]
+        sub: String, aud: [String], lifetime: Duration = .seconds(300), header: [String: JSONValue] = [:],
+        claims: [String: JSONValue] = [:], removing: Set<String> = []
     ) throws -> String {
         let issued = Int64(self.now.timeIntervalSince1970)
         var headerObject: JSONObject = ["alg": "ES256", "kid": .string(self.jwtKeyID), "typ": "JWT"]
@@ -149,6 +150,10 @@ package struct TestAuthority: Sendable {
         ]
         for (name, value) in header { headerObject[name] = value }
         for (name, value) in claims { claimsObject[name] = value }
+        for name in removing {
+            headerObject[name] = Optional<JSONValue>.none
+            claimsObject[name] = Optional<JSONValue>.none
+        }
         return try self.jwt(header: headerObject, claims: claimsObject)
     }
 

@@ -1,0 +1,217 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One list of settings for everything people write here; generated code gets `generatedSettings`.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+let generatedSettings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func protos(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(
+        name: name, dependencies: dependencies + [.swiftProtobuf], exclude: ["Protos"],
+        swiftSettings: generatedSettings)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
+}
+
+extension Target.Dependency {
+    static let argumentParser = Self.product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let asn1 = Self.product(name: "SwiftASN1", package: "swift-asn1")
+    static let configuration = Self.product(name: "Configuration", package: "swift-configuration")
+    static let crypto = Self.product(name: "Crypto", package: "swift-crypto")
+    static let cryptoExtras = Self.product(name: "CryptoExtras", package: "swift-crypto")
+    static let grdb = Self.product(name: "GRDB", package: "GRDB.swift")
+    static let grpcCore = Self.product(name: "GRPCCore", package: "grpc-swift-2")
+    static let grpcPosix = Self.product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
+    static let grpcProtobuf = Self.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+    static let logging = Self.product(name: "Logging", package: "swift-log")
+    static let inMemoryLogging = Self.product(name: "InMemoryLogging", package: "swift-log")
+    static let nioCore = Self.product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = Self.product(name: "NIOPosix", package: "swift-nio")
+    static let nioEmbedded = Self.product(name: "NIOEmbedded", package: "swift-nio")
+    static let nioHTTP2 = Self.product(name: "NIOHTTP2", package: "swift-nio-http2")
+    static let nioHPACK = Self.product(name: "NIOHPACK", package: "swift-nio-http2")
+    static let nioSSL = Self.product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioTLS = Self.product(name: "NIOTLS", package: "swift-nio")
+    static let serviceLifecycle = Self.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let unixSignals = Self.product(name: "UnixSignals", package: "swift-service-lifecycle")
+    static let swiftProtobuf = Self.product(name: "SwiftProtobuf", package: "swift-protobuf")
+    static let x509 = Self.product(name: "X509", package: "swift-certificates")
+    static let yams = Self.product(name: "Yams", package: "Yams")
+}
+
+let package = Package(
+    name: "signet",
+    products: [
+        .executable(name: "signet", targets: ["signet"]),
+        .library(name: "SPIFFE", targets: ["SPIFFE"]),
+        .library(name: "SPIFFETLS", targets: ["SPIFFETLS"]),
+        .library(name: "WorkloadAPI", targets: ["WorkloadAPI"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // 0: no knowledge of SPIFFE
+        module("Rotation"),
+        module("JOSE", [.crypto, .cryptoExtras]),
+        module("KeyManagement", ["JOSE", .crypto, .cryptoExtras, .x509, .asn1]),
+
+        // 1: the standards as values and rules
+        module("SPIFFE", ["JOSE", .asn1, .crypto, .cryptoExtras, .x509]),
+
+        // 2: the domain; no gRPC, protobuf, NIO or SQL
+        module("Registration", ["SPIFFE"]),
+        module("NodeAttestation", ["Registration", "SPIFFE", .crypto]),
+        .target(name: "CLinux"),
+        module("WorkloadAttestation", ["CLinux", "Registration", .crypto]),
+        module("Authority", ["JOSE", "KeyManagement", "Rotation", "SPIFFE", .asn1, .crypto, .cryptoExtras, .x509]),
+
+        // P: wire types
+        module("ProtoRPC", [.swiftProtobuf, .grpcCore, .grpcProtobuf]),
+        protos("WorkloadAPIProtos", ["ProtoRPC"]),
+        protos("ControlPlaneProtos", ["ProtoRPC"]),
+
+        // 3: technologies, each at home in one module
+        module("SPIFFETLS", ["Rotation", "SPIFFE", .asn1, .nioCore, .nioSSL, .nioTLS, .x509]),
+        module(
+            "PeerTransport",
+            [
+                "CLinux", "ControlPlaneProtos", "ProtoRPC", "Rotation", "SPIFFE", "SPIFFETLS", .grpcCore, .logging,
+                .nioCore,
+                .nioHPACK, .nioHTTP2, .nioPosix, .nioSSL, .nioTLS, .serviceLifecycle, .swiftProtobuf, .x509,
+            ]),
+        module(
+            "WorkloadAPI",
+            [
+                "ProtoRPC", "Rotation", "SPIFFE", "WorkloadAPIProtos", .grpcCore, .grpcPosix, .logging,
+                .serviceLifecycle,
+                .swiftProtobuf,
+            ]),
+        module("Datastore", ["Authority", "NodeAttestation", "Registration", "SPIFFE", .crypto, .grdb]),
+
+        // 4: the two halves of the product, which never import each other
+        module(
+            "IdentityServer",
+            [
+                "Authority", "ControlPlaneProtos", "JOSE", "KeyManagement", "NodeAttestation", "PeerTransport",
+                "ProtoRPC",
+                "Registration", "Rotation", "SPIFFE", "SPIFFETLS", .asn1, .crypto, .grpcCore, .logging,
+                .serviceLifecycle,
+                .swiftProtobuf, .x509,
+            ]),
+        module(
+            "IdentityAgent",
+            [
+                "ControlPlaneProtos", "JOSE", "KeyManagement", "NodeAttestation", "PeerTransport", "ProtoRPC",
+                "Registration",
+                "Rotation", "SPIFFE", "SPIFFETLS", "WorkloadAPIProtos", "WorkloadAttestation", .asn1, .crypto,
+                .grpcCore,
+                .grpcPosix, .logging, .serviceLifecycle, .swiftProtobuf, .x509,
+            ]),
+
+        // 5: composition only
+        program(
+            "signet",
+            [
+                "Authority", "ControlPlaneProtos", "Datastore", "IdentityAgent", "IdentityServer", "KeyManagement",
+                "PeerTransport", "ProtoRPC", "Registration", "Rotation", "SPIFFE", "SPIFFETLS", "WorkloadAPI",
+                "JOSE", "WorkloadAPIProtos", "WorkloadAttestation", .argumentParser, .asn1, .configuration, .crypto,
+                .grpcCore,
+                .grpcPosix, .logging, .serviceLifecycle, .swiftProtobuf, .unixSignals, .x509, .yams,
+            ]),
+        program(
+            "signet-demo-service",
+            [
+                "Rotation", "SPIFFE", "SPIFFETLS", "WorkloadAPI", .argumentParser, .logging, .nioCore, .nioPosix,
+                .nioSSL,
+                .serviceLifecycle,
+            ]),
+
+        // Tests
+        .target(
+            name: "TestSupport",
+            dependencies: ["JOSE", "Rotation", "SPIFFE", .asn1, .crypto, .x509],
+            path: "Tests/Support", swiftSettings: settings),
+        tests("RotationTests", ["Rotation", "TestSupport"]),
+        tests("JOSETests", ["JOSE", "TestSupport", .crypto, .cryptoExtras]),
+        tests("KeyManagementTests", ["KeyManagement", "JOSE", "TestSupport", .crypto, .x509]),
+        tests("SPIFFETests", ["SPIFFE", "JOSE", "TestSupport", .asn1, .crypto, .x509]),
+        tests("RegistrationTests", ["Registration", "SPIFFE", "TestSupport"]),
+        tests("NodeAttestationTests", ["NodeAttestation", "Registration", "SPIFFE", "TestSupport"]),
+        tests(
+            "AuthorityTests",
+            ["Authority", "JOSE", "KeyManagement", "Rotation", "SPIFFE", "TestSupport", .asn1, .crypto, .x509]),
+        tests("WorkloadAttestationTests", ["WorkloadAttestation", "Registration", "TestSupport", "CLinux"]),
+        tests(
+            "DatastoreTests", ["Datastore", "Authority", "NodeAttestation", "Registration", "SPIFFE", "TestSupport"]),
+        tests(
+            "ProtoTests",
+            ["ProtoRPC", "WorkloadAPIProtos", "ControlPlaneProtos", "TestSupport", .grpcCore, .swiftProtobuf]),
+        tests(
+            "SPIFFETLSTests",
+            ["SPIFFETLS", "Rotation", "SPIFFE", "TestSupport", .nioCore, .nioPosix, .nioSSL, .nioTLS, .x509]),
+        tests(
+            "PeerTransportTests",
+            [
+                "PeerTransport", "ProtoRPC", "ControlPlaneProtos", "WorkloadAPIProtos", "Rotation", "SPIFFE",
+                "SPIFFETLS", "TestSupport", .grpcCore, .grpcPosix, .logging, .nioCore, .nioPosix, .nioHPACK, .nioHTTP2,
+                .nioSSL, .nioTLS, .serviceLifecycle, .swiftProtobuf, .x509,
+            ]),
+        tests(
+            "WorkloadAPITests",
+            [
+                "WorkloadAPI", "WorkloadAPIProtos", "PeerTransport", "ProtoRPC", "Rotation", "SPIFFE", "TestSupport",
+                .grpcCore, .logging, .nioCore, .serviceLifecycle, .swiftProtobuf, .x509,
+            ]),
+        tests(
+            "IdentityServerTests",
+            [
+                "IdentityServer", "Authority", "ControlPlaneProtos", "Datastore", "JOSE", "KeyManagement",
+                "NodeAttestation", "PeerTransport", "ProtoRPC", "Registration", "Rotation", "SPIFFE", "TestSupport",
+                .crypto, .grpcCore, .grpcPosix, .logging, .serviceLifecycle, .swiftProtobuf, .x509,
+            ]),
+        tests(
+            "IdentityAgentTests",
+            [
+                "IdentityAgent", "ControlPlaneProtos", "JOSE", "KeyManagement", "NodeAttestation", "PeerTransport",
+                "ProtoRPC", "Registration", "Rotation", "SPIFFE", "TestSupport", "WorkloadAPIProtos",
+                "WorkloadAttestation", .crypto, .grpcCore, .grpcPosix, .logging, .serviceLifecycle, .swiftProtobuf,
+                .x509,
+            ]),
+        tests("SignetTests", ["TestSupport"]),
+        tests("Integration", ["TestSupport", "JOSE", "SPIFFE", .crypto, .x509]),
+    ]
+)

@@ -1,0 +1,20 @@
+package import FoundationEssentials
+package import JOSE
+package import SPIFFE
+
+/// A JWT authority as the trust bundle shows it, and the name of its private key.
+package struct JWTAuthorityPublicKey: RotatingAuthority {
+    /// The `kid`: 32 letters and digits, chosen at random.
+    package let id: String
+    package let publicKey: JOSE.PublicKey
+    package let keyName: String
+    package let issuedAt: Date
+    package let expiresAt: Date
+
+    package var validFrom: Date? { nil }
+
+    /// The entry of the trust bundle.
+    package var bundleEntry: JWTAuthority {
+        JWTAuthority(keyID: self.id, publicKey: self.publicKey, expiresAt: self.expiresAt)
+    }
+}

@@ -1,0 +1,50 @@
+import FoundationEssentials
+import SPIFFE
+
+/// The authorities of a trust domain, of both kinds, and the bundle they make; no private key.
+struct AuthoritySet: Sendable, Hashable {
+    /// The most authorities of one kind that records may hold; the rotation itself keeps about three.
+    static let maxAuthorities = 1_024
+
+    let trustDomain: TrustDomain
+    var x509: AuthoritySlots<X509AuthorityCertificate>
+    var jwt: AuthoritySlots<JWTAuthorityPublicKey>
+    var bundleSequence: UInt64
+    /// Whole seconds.
+    var refreshHint: Duration
+
+    /// What SVIDs of the trust domain are validated with: every authority, whatever its slot, oldest first.
+    var bundle: TrustBundle {
+        self.bundle(sequenceNumber: self.bundleSequence)
+    }
+
+    var neededKeyNames: Set<String> {
+        self.x509.neededKeyNames.union(self.jwt.neededKeyNames)
+    }
+
+    /// The next moment at which a step of either kind is due.
+    var nextInstant: Date {
+        [self.x509.nextInstant, self.jwt.nextInstant].compactMap(\.self).min() ?? .distantPast
+    }
+
+    /// Gives the bundle a greater number than `previous` has, if its content differs.
+    ///
+    /// The number is the time in seconds since 1970 where that is greater than the next one: it goes on growing, too, when
+    /// the store was restored from an older copy or made anew, so that consumers who refuse to go back take the bundle.
+    mutating func numberBundle(after previous: AuthoritySet, now: Date) {
+        let hasSameContent = self.bundle(sequenceNumber: nil) == previous.bundle(sequenceNumber: nil)
+        guard !hasSameContent || previous.bundleSequence == 0 else {
+            self.bundleSequence = previous.bundleSequence
+            return
+        }
+        let (next, overflow) = previous.bundleSequence.addingReportingOverflow(1)
+        self.bundleSequence = overflow ? .max : max(next, UInt64(exactly: now.wholeSecondsSince1970) ?? 0)
+    }
+
+    private func bundle(sequenceNumber: UInt64?) -> TrustBundle {
+        TrustBundle(
+            trustDomain: self.trustDomain, x509Authorities: self.x509.all.map(\.certificate),
+            jwtAuthorities: self.jwt.all.map(\.bundleEntry), sequenceNumber: sequenceNumber,
+            refreshHint: self.refreshHint)
+    }
+}

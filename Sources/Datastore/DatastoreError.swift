@@ -1,0 +1,27 @@
+package import SPIFFE
+
+/// Why a store could not be opened; nothing in it has changed.
+package enum DatastoreError: Error, Hashable, Sendable {
+    /// The store was made for another trust domain; a store's trust domain never changes.
+    case otherTrustDomain(stored: String, configured: TrustDomain)
+    /// The store was written by a newer version of this program.
+    case newerSchema(stored: Int, supported: Int)
+    /// Others may read or write the file; only 0600 or stricter is accepted.
+    case looseFileMode(path: String, mode: UInt32)
+    case cannotOpen(path: String, reason: String)
+}
+
+extension DatastoreError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .otherTrustDomain(let stored, let configured):
+            "the store belongs to trust domain \(stored), not to \(configured.name): one store serves one trust domain for good"
+        case .newerSchema(let stored, let supported):
+            "the store has schema version \(stored), this program knows up to \(supported): use the program that wrote it"
+        case .looseFileMode(let path, let mode):
+            "\(path) has mode 0\(String(mode, radix: 8)), others can open it: chmod 600 \(path)"
+        case .cannotOpen(let path, let reason):
+            "cannot open the store \(path): \(reason)"
+        }
+    }
+}

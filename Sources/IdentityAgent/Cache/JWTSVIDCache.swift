@@ -1,0 +1,110 @@
+import ControlPlaneProtos
+import FoundationEssentials
+import GRPCCore
+import JOSE
+import ProtoRPC
+import Registration
+import Rotation
+import SPIFFE
+import SwiftProtobuf
+import Synchronization
+
+/// JWT-SVIDs of workloads: kept until half of their life, asked for once however many want the same.
+///
+/// When the server cannot be reached, a token that has not expired is still good.
+final class JWTSVIDCache: Sendable {
+    /// How many tokens are kept.
+    static let limit = 1_000
+    private static let maxWaitingRequests = 4_096
+    /// How long the server may take.
+    private static let timeout: Duration = .seconds(30)
+    /// How long it may take where there is a token that is good still.
+    private static let refreshTimeout: Duration = .seconds(5)
+
+    private struct Order: Hashable, Sendable {
+        let key: JWTSVIDKey
+        let spiffeID: SPIFFEID
+        let isRefresh: Bool
+    }
+
+    private let store = Mutex(JWTSVIDStore(limit: JWTSVIDCache.limit))
+    private let requests: SharedWork<Order, IssuedJWTSVID>
+    private let connections: ServerConnections
+    private let instants: Instants
+
+    init(connections: ServerConnections, instants: Instants) {
+        self.connections = connections
+        self.instants = instants
+        self.requests = SharedWork(limit: Self.maxWaitingRequests) { order in
+            try await Self.fetch(
+                order.key, spiffeID: order.spiffeID,
+                timeout: order.isRefresh ? Self.refreshTimeout : Self.timeout, connections, instants)
+        }
+    }
+
+    /// Serves until cancelled. For one task.
+    func run() async throws {
+        try await self.requests.run()
+    }
+
+    /// A token of an entry for an audience.
+    ///
+    /// - Parameters:
+    ///   - authorities: The JWT authorities in force; a token of another one is replaced.
+    /// - Throws: `RPCError`; `CancellationError`.
+    func svid(for entry: RegistrationEntry, audience: [String], authorities: TrustBundle) async throws -> IssuedJWTSVID {
+        let key = JWTSVIDKey(entryID: entry.id, revision: entry.revision, audience: audience)
+        // An entry with jti wants every token to be another one.
+        if entry.jwtSVIDIncludeJTI {
+            return try await Self.fetch(
+                key, spiffeID: entry.spiffeID, timeout: Self.timeout, self.connections, self.instants)
+        }
+        let now = self.instants.now()
+        let held = self.store.withLock { $0.use(key, now: now) }
+        if let held, now < held.renewAt, Self.isTrusted(held, authorities) { return held }
+        do {
+            let svid = try await self.requests.value(
+                for: Order(key: key, spiffeID: entry.spiffeID, isRefresh: held != nil))
+            self.store.withLock { $0.insert(svid, for: key) }
+            return svid
+        } catch let error as RPCError where error.isTransient {
+            if let held, self.instants.now() < held.expiresAt { return held }
+            throw error
+        } catch {
+            if error is RPCError { self.store.withLock { $0.remove(key) } }
+            throw error
+        }
+    }
+
+    private static func isTrusted(_ svid: IssuedJWTSVID, _ authorities: TrustBundle) -> Bool {
+        guard let keyID = svid.keyID else { return true }
+        return authorities.jwtAuthority(keyID: keyID) != nil
+    }
+
+    private static func fetch(
+        _ key: JWTSVIDKey, spiffeID: SPIFFEID, timeout: Duration, _ connections: ServerConnections,
+        _ instants: Instants
+    ) async throws -> IssuedJWTSVID {
+        let reply = try await connections.call(
+            SVIDMethods.newJWTSVID,
+            .with {
+                $0.entryID = key.entryID
+                $0.audience = key.audience
+            }, timeout: timeout)
+        let now = instants.now()
+        let svid: SPIFFE.JWTSVID
+        do {
+            svid = try SPIFFE.JWTSVID(receivedFromWorkloadAPI: reply.svid.token)
+        } catch {
+            throw RPCError(code: .internalError, message: "the server issued a JWT-SVID that cannot be used: \(error)")
+        }
+        guard svid.id == spiffeID, Set(svid.audience) == Set(key.audience), now < svid.expiresAt else {
+            throw RPCError(
+                code: .internalError, message: "the server issued a JWT-SVID of another identity, audience or time")
+        }
+        let begin = min(max(svid.issuedAt ?? now, now), svid.expiresAt)
+        return IssuedJWTSVID(
+            token: svid.token, keyID: try? UnverifiedJWT(parsing: svid.token).keyID, expiresAt: svid.expiresAt,
+            renewAt: RotationSchedule.renewal(notBefore: begin, notAfter: svid.expiresAt, jitter: 0))
+    }
+}

@@ -1,0 +1,45 @@
+package import FoundationEssentials
+package import Registration
+import Rotation
+package import SPIFFE
+import SwiftProtobuf
+package import WorkloadAPIProtos
+
+/// The X509-SVID of an entry, with its key, as it is handed to workloads.
+package struct WorkloadSVID: Sendable {
+    package let spiffeID: SPIFFEID
+    /// The revision of the entry it was made for.
+    package let revision: Int64
+    /// All but the bundle, which rotates on its own.
+    package let message: WorkloadAPIProtos.X509SVID
+    package let notAfter: Date
+    /// When it is replaced: at half of its life, up to a tenth of it sooner or later.
+    package let renewAt: Date
+
+    /// - Parameter issuedAt: When it was received; certificates are dated back.
+    package init(
+        _ svid: SPIFFE.X509SVID, entry: RegistrationEntry, issuedAt: Date,
+        using generator: inout some RandomNumberGenerator
+    ) {
+        self.spiffeID = svid.id
+        self.revision = entry.revision
+        self.message = .with {
+            $0.spiffeID = svid.id.uri
+            $0.x509Svid = Data(svid.certificatesDER)
+            $0.x509SvidKey = Data(svid.privateKeyPKCS8DER)
+        }
+        self.notAfter = svid.notAfter
+        self.renewAt = RotationSchedule.renewal(
+            notBefore: min(max(svid.notBefore, issuedAt), svid.notAfter), notAfter: svid.notAfter, using: &generator)
+    }
+
+    /// Whether a workload of the entry may be given it: an entry whose SPIFFE ID changed grants the old one no more.
+    package func isServable(for entry: RegistrationEntry, now: Date) -> Bool {
+        self.spiffeID == entry.spiffeID && now < self.notAfter
+    }
+}
+
+extension WorkloadSVID: CustomStringConvertible, CustomReflectable {
+    package var description: String { "WorkloadSVID(\(self.spiffeID), key: <redacted>)" }
+    package var customMirror: Mirror { Mirror(self, children: ["spiffeID": self.spiffeID, "notAfter": self.notAfter]) }
+}

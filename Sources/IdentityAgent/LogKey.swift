@@ -1,0 +1,19 @@
+/// The keys of log metadata.
+enum LogKey {
+    static let agentID = "agent.id"
+    static let attempts = "attempts"
+    static let cause = "cause"
+    static let code = "code"
+    static let count = "count"
+    static let entryID = "entry.id"
+    static let error = "error"
+    static let expiresAt = "expires_at"
+    static let hint = "hint"
+    static let path = "path"
+    static let peerPID = "peer.pid"
+    static let selectors = "selectors"
+    static let server = "server"
+    static let spiffeID = "spiffe.id"
+    static let trustDomain = "trust_domain"
+    static let undetermined = "undetermined"
+}

@@ -1,0 +1,42 @@
+import ControlPlaneProtos
+import GRPCCore
+import Logging
+import ProtoRPC
+import Rotation
+import SPIFFE
+import SwiftProtobuf
+
+/// Tells the server once which program this agent is.
+struct StatusReport: Sendable {
+    private static let timeout: Duration = .seconds(10)
+    private static let retryInterval: Duration = .seconds(15)
+
+    let connections: ServerConnections
+    let cache: WorkloadCache
+    let version: String
+    let instants: Instants
+    let logger: Logger
+
+    /// Returns once the server knows, or does not want to.
+    func run() async throws {
+        while true {
+            _ = try await self.connections.connection()
+            let serial = self.cache.current.bundles.own.sequenceNumber ?? 0
+            do {
+                _ = try await self.connections.call(
+                    AgentMethods.postStatus,
+                    .with {
+                        $0.currentBundleSerial = serial
+                        $0.agentVersion = self.version
+                    }, timeout: Self.timeout)
+                return
+            } catch let error as RPCError where !error.isTransient && error.code != .permissionDenied {
+                self.logger.debug("the server took no status", metadata: [LogKey.error: "\(error.message)"])
+                return
+            } catch {
+                try Task.checkCancellation()
+                try await self.instants.sleep(for: Self.retryInterval)
+            }
+        }
+    }
+}

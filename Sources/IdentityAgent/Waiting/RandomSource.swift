@@ -1,0 +1,2 @@
+/// Where jitter comes from.
+package typealias RandomSource = @Sendable () -> any RandomNumberGenerator

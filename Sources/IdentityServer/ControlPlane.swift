@@ -1,0 +1,31 @@
+import Authority
+import FoundationEssentials
+import Logging
+import NodeAttestation
+import Registration
+import Rotation
+import SPIFFE
+
+/// What the services of the control plane share.
+struct ControlPlane: Sendable {
+    let trustDomain: TrustDomain
+    let lifetimes: Lifetimes
+    let registry: Registry
+    let authority: Watched<AuthorityState>
+    let entryStore: any EntryStore
+    let nodeStore: any NodeStore
+    let joinTokenStore: any JoinTokenStore
+    let writes: WriteOrder
+    let disconnections: Disconnections
+    /// Signalled when the entries may have another next expiry.
+    let expiryChanged: WakeUp
+    let instants: Instants
+    let logger: Logger
+
+    /// How long what is issued lives where nothing else says so.
+    struct Lifetimes: Hashable, Sendable {
+        var x509SVID: Duration
+        var jwtSVID: Duration
+        var agent: Duration
+    }
+}

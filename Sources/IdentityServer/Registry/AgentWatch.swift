@@ -1,0 +1,48 @@
+import NodeAttestation
+import Registration
+import SPIFFE
+
+/// An agent's open stream of changes, as the registry keeps it.
+struct AgentWatch: Sendable {
+    let id: UInt64
+    let agentID: SPIFFEID
+    /// The certificate that opened the stream.
+    let serialNumber: String
+    let wakeUp: WakeUp
+    /// The agent's own ID and its aliases: entries below one of them are its own.
+    var roots: Set<SPIFFEID>
+    /// What the agent has not been told yet.
+    var pending: Pending
+    /// Set when the stream must end.
+    var ending: Ending?
+
+    enum Pending: Hashable, Sendable {
+        case nothing
+        /// Changes after this number concern the agent.
+        case changes(after: UInt64)
+        /// The agent gets everything anew.
+        case everything
+    }
+
+    /// Why a stream ends before the agent wants it to.
+    enum Ending: Hashable, Sendable {
+        case denied(Authorization.Denial)
+        case shuttingDown
+    }
+
+    /// What a stream does next.
+    enum Step: Hashable, Sendable {
+        case send(Update)
+        case wait
+        case end(Ending)
+    }
+
+    /// What brings an agent up to `position`.
+    struct Update: Hashable, Sendable {
+        /// The entries replace all that the agent holds.
+        var isFull: Bool
+        var entries: [RegistrationEntry]
+        var removedEntryIDs: [String]
+        var position: ChangePosition
+    }
+}

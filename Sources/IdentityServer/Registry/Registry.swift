@@ -1,0 +1,113 @@
+import Authority
+import FoundationEssentials
+import NodeAttestation
+import Registration
+import SPIFFE
+import Synchronization
+
+/// What the control plane knows, in memory: registration entries, attested agents, and who follows them.
+///
+/// Every call of an agent is answered from here. Writes go to the store first, then here, in the order of the store
+/// (``WriteOrder``), and wake the streams they concern.
+final class Registry: Sendable {
+    private let state: Mutex<RegistryState>
+
+    /// Creates the registry from what the stores hold.
+    init(
+        entries: EntrySnapshot, agents: [AttestedAgent], serverID: SPIFFEID, history: ChangeHistory
+    ) {
+        self.state = Mutex(
+            RegistryState(
+                entries: EntryIndex(entries.entries), position: entries.position, agents: agents, serverID: serverID,
+                history: history))
+    }
+
+    /// Runs `body` on the state under its lock: short, and without handing the index out.
+    func read<Result>(_ body: (borrowing RegistryState) throws -> Result) rethrows -> Result {
+        try self.state.withLock { try body($0) }
+    }
+
+    // MARK: Entries
+
+    /// The entries as they are now; holding on to them costs writers little.
+    var entries: EntryIndex {
+        self.state.withLock { $0.entries }
+    }
+
+    /// Makes a commit of the entry store visible and wakes the streams it concerns.
+    func apply(_ changes: [EntryTransition], position: ChangePosition) {
+        let woken = self.state.withLock { $0.apply(changes, position: position) }
+        for wakeUp in woken { wakeUp.signal() }
+    }
+
+    /// The position in the change log up to which the registry is complete.
+    var position: ChangePosition {
+        self.state.withLock { $0.position }
+    }
+
+    // MARK: Agents
+
+    func agent(_ id: SPIFFEID) -> AttestedAgent? {
+        self.state.withLock { $0.agents[id] }
+    }
+
+    /// Makes an agent's new state visible.
+    ///
+    /// A stream that another certificate opened, or any when it is banned, ends.
+    func put(_ agent: AttestedAgent, position: ChangePosition) {
+        let woken = self.state.withLock { $0.put(agent, position: position) }
+        for wakeUp in woken { wakeUp.signal() }
+    }
+
+    /// Forgets an agent; its streams end.
+    func removeAgent(_ id: SPIFFEID, position: ChangePosition) {
+        let woken = self.state.withLock { $0.removeAgent(id, position: position) }
+        for wakeUp in woken { wakeUp.signal() }
+    }
+
+    // MARK: Streams
+
+    /// Begins a stream for an agent.
+    ///
+    /// - Parameter seen: The position of the last change the agent has applied.
+    /// - Throws: ``AgentWatch/Ending`` as a verdict when the agent was refused since its call was authorised.
+    func openWatch(
+        agentID: SPIFFEID, serialNumber: String, seen: ChangePosition?
+    ) -> Result<AgentWatch, AgentWatchRefusal> {
+        self.state.withLock { $0.openWatch(agentID: agentID, serialNumber: serialNumber, seen: seen) }
+    }
+
+    /// What the stream does next.
+    func nextStep(of watchID: UInt64) -> AgentWatch.Step {
+        self.state.withLock { $0.nextStep(of: watchID) }
+    }
+
+    func closeWatch(_ watchID: UInt64) {
+        self.state.withLock { $0.closeWatch(watchID) }
+    }
+
+    /// Wakes every stream: the trust bundle changed, at `position`.
+    func bundleChanged(at position: ChangePosition) {
+        let woken = self.state.withLock { $0.bundleChanged(at: position) }
+        for wakeUp in woken { wakeUp.signal() }
+    }
+
+    /// Ends every stream, now and from now on.
+    func endAllWatches() {
+        let woken = self.state.withLock { $0.endAllWatches() }
+        for wakeUp in woken { wakeUp.signal() }
+    }
+}
+
+/// One entry before and after a commit.
+struct EntryTransition: Sendable {
+    let before: RegistrationEntry?
+    let after: RegistrationEntry?
+
+    var id: String? { self.after?.id ?? self.before?.id }
+}
+
+/// Why a stream of changes was not opened.
+struct AgentWatchRefusal: Error, Hashable {
+    let ending: AgentWatch.Ending
+}

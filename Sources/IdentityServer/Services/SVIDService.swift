@@ -1,0 +1,192 @@
+import Authority
+import ControlPlaneProtos
+import FoundationEssentials
+import GRPCCore
+import Logging
+import NodeAttestation
+import PeerTransport
+import ProtoRPC
+import Registration
+import Rotation
+import SPIFFE
+import SwiftProtobuf
+
+/// `spire.api.server.svid.v1.SVID`: SVIDs for workloads, minted by administrators or asked for by agents.
+struct SVIDService: Sendable {
+    let plane: ControlPlane
+
+    func register(in routes: inout ControlPlaneRoutes) {
+        routes.unary(SVIDMethods.mintX509SVID, self.mintX509SVID)
+        routes.unary(SVIDMethods.mintJWTSVID, self.mintJWTSVID)
+        routes.unary(SVIDMethods.batchNewX509SVID, self.batchNewX509SVID)
+        routes.unary(SVIDMethods.newJWTSVID, self.newJWTSVID)
+    }
+
+    // MARK: Minting
+
+    /// Signs the request of an administrator: its one URI SAN and its DNS names count, besides the key.
+    func mintX509SVID(
+        _ request: Spire_Api_Server_Svid_V1_MintX509SVIDRequest, _ call: Call
+    ) throws -> Spire_Api_Server_Svid_V1_MintX509SVIDResponse {
+        guard !request.csr.isEmpty else { throw RPCError.invalid("missing CSR") }
+        let ttl = try self.lifetime(request.ttl, default: self.plane.lifetimes.x509SVID)
+        let wanted = try CertificateRequest(minting: request.csr, in: self.plane.trustDomain)
+        let svid: IssuedX509SVID
+        do throws(IssuanceError) {
+            svid = try self.plane.authority.current.issueX509SVID(
+                id: wanted.id, publicKey: wanted.publicKey, dnsNames: wanted.dnsNames, ttl: ttl,
+                now: self.plane.instants.now())
+        } catch {
+            throw self.status(of: error, issuing: "X509-SVID", of: wanted.id)
+        }
+        self.plane.logger.info(
+            "X509-SVID minted",
+            metadata: [
+                LogKey.spiffeID: "\(wanted.id)", LogKey.serialNumber: "\(svid.serialNumber)",
+                LogKey.expiresAt: "\(svid.expiresAt.secondsSinceEpoch)", LogKey.caller: "\(call.caller.actor)",
+            ])
+        return .with { $0.svid = svid.proto(id: wanted.id) }
+    }
+
+    func mintJWTSVID(
+        _ request: Spire_Api_Server_Svid_V1_MintJWTSVIDRequest, _ call: Call
+    ) async throws -> Spire_Api_Server_Svid_V1_MintJWTSVIDResponse {
+        let id: SPIFFEID
+        do throws(SPIFFEIDRefusal) {
+            id = try request.id.parsed(as: .workload, in: self.plane.trustDomain, isPresent: request.hasID)
+        } catch {
+            throw RPCError.invalid("invalid SPIFFE ID: \(error.message)")
+        }
+        let ttl = try self.lifetime(request.ttl, default: self.plane.lifetimes.jwtSVID)
+        let audience = try Self.checkedAudience(request.audience)
+        let svid = try self.issueJWTSVID(
+            id, audience, ttl: ttl, includeJTI: false, now: self.plane.instants.now())
+        self.plane.logger.info(
+            "JWT-SVID minted",
+            metadata: [
+                LogKey.spiffeID: "\(id)", LogKey.expiresAt: "\(svid.expiresAt.secondsSinceEpoch)",
+                LogKey.caller: "\(call.caller.actor)",
+            ])
+        return .with { $0.svid = svid.proto(id: id, hint: "") }
+    }
+
+    // MARK: For agents
+
+    /// Signs the keys of an agent's workloads; each item succeeds or fails alone.
+    func batchNewX509SVID(
+        _ request: Spire_Api_Server_Svid_V1_BatchNewX509SVIDRequest, _ call: Call
+    ) throws -> Spire_Api_Server_Svid_V1_BatchNewX509SVIDResponse {
+        guard !request.params.isEmpty else { throw RPCError.invalid("missing parameters") }
+        let most = ControlPlaneLimits.maxBatchSVIDs
+        guard request.params.count <= most else {
+            throw RPCError.invalid("too many X509-SVIDs in one batch: \(request.params.count), at most \(most)")
+        }
+        let entries = try self.entries(Set(request.params.map(\.entryID)), for: call)
+        let authority = self.plane.authority.current
+        let now = self.plane.instants.now()
+        return .with {
+            $0.results = request.params.map { params in
+                .init(self.newX509SVID(params, entries, authority, now: now))
+            }
+        }
+    }
+
+    private func newX509SVID(
+        _ params: Spire_Api_Server_Svid_V1_NewX509SVIDParams, _ entries: [String: RegistrationEntry],
+        _ authority: AuthorityState, now: Date
+    ) -> Result<Spire_Api_Types_X509SVID, SVIDRefusal> {
+        guard !params.entryID.isEmpty else { return .failure(.missingEntryID) }
+        guard !params.csr.isEmpty else { return .failure(.missingCSR) }
+        guard let entry = entries[params.entryID] else { return .failure(.entryNotFound) }
+        do {
+            let wanted = entry.x509SVIDTTL ?? self.plane.lifetimes.x509SVID
+            let svid = try authority.issueX509SVID(
+                id: entry.spiffeID, publicKey: CertificateRequest.publicKey(params.csr), dnsNames: entry.dnsNames,
+                ttl: wanted, now: now)
+            if svid.clamped { self.report(wanted: wanted, granted: svid.expiresAt, entry, now: now) }
+            return .success(svid.proto(id: entry.spiffeID))
+        } catch let refusal as CertificateRequestRefusal {
+            return .failure(.request(refusal))
+        } catch {
+            self.plane.logger.error(
+                "X509-SVID not issued", metadata: [LogKey.entryID: "\(entry.id)", LogKey.error: "\(error)"])
+            return .failure(.notSigned)
+        }
+    }
+
+    /// Signs a JWT-SVID for a workload of an agent.
+    func newJWTSVID(
+        _ request: Spire_Api_Server_Svid_V1_NewJWTSVIDRequest, _ call: Call
+    ) throws -> Spire_Api_Server_Svid_V1_NewJWTSVIDResponse {
+        guard let entry = try self.entries([request.entryID], for: call)[request.entryID] else {
+            throw RPCError(code: .notFound, message: SVIDRefusal.entryNotFound.message)
+        }
+        let audience = try Self.checkedAudience(request.audience)
+        let now = self.plane.instants.now()
+        let wanted = entry.jwtSVIDTTL ?? self.plane.lifetimes.jwtSVID
+        let svid = try self.issueJWTSVID(
+            entry.spiffeID, audience, ttl: wanted, includeJTI: entry.jwtSVIDIncludeJTI, now: now)
+        if svid.clamped { self.report(wanted: wanted, granted: svid.expiresAt, entry, now: now) }
+        return .with { $0.svid = svid.proto(id: entry.spiffeID, hint: entry.hint) }
+    }
+
+    // MARK: Issuing
+
+    private func issueJWTSVID(
+        _ id: SPIFFEID, _ audience: [String], ttl: Duration, includeJTI: Bool, now: Date
+    ) throws -> IssuedJWTSVID {
+        do throws(IssuanceError) {
+            return try self.plane.authority.current.issueJWTSVID(
+                id: id, audience: audience, ttl: ttl, includeJTI: includeJTI, now: now)
+        } catch {
+            throw self.status(of: error, issuing: "JWT-SVID", of: id)
+        }
+    }
+
+    /// What the caller did wrong is told; what the authority could not do is logged.
+    private func status(of error: IssuanceError, issuing kind: String, of id: SPIFFEID) -> RPCError {
+        if let refusal = RPCError(refused: error) { return refusal }
+        self.plane.logger.error(
+            "SVID not issued", metadata: [LogKey.spiffeID: "\(id)", LogKey.error: "\(error)"])
+        return RPCError(code: .internalError, message: "failed to sign \(kind)")
+    }
+
+    // MARK: Checks
+
+    /// Those of the entries that the calling agent is authorised for.
+    private func entries(_ ids: Set<String>, for call: Call) throws -> [String: RegistrationEntry] {
+        let agent = try call.agent
+        return self.plane.registry.read { state in
+            let roots = state.roots(of: agent.id)
+            return ids.reduce(into: [:]) { $0[$1] = state.authorizedEntry(id: $1, roots: roots) }
+        }
+    }
+
+    private func lifetime(_ seconds: Int32, default lifetime: Duration) throws -> Duration {
+        guard seconds >= 0 else { throw RPCError.invalid("ttl is negative") }
+        return seconds == 0 ? lifetime : .seconds(Int64(seconds))
+    }
+
+    private static func checkedAudience(_ audience: [String]) throws -> [String] {
+        let most = ControlPlaneLimits.maxAudiences
+        guard audience.count <= most else {
+            throw RPCError.invalid("too many audiences: \(audience.count), at most \(most)")
+        }
+        for item in audience {
+            guard item.utf8.count <= ControlPlaneLimits.maxAudienceBytes else {
+                throw RPCError.invalid("an audience is longer than \(ControlPlaneLimits.maxAudienceBytes) bytes")
+            }
+        }
+        return audience
+    }
+
+    /// Says when an entry asks for a longer life than the authority could give.
+    private func report(wanted: Duration, granted expiresAt: Date, _ entry: RegistrationEntry, now: Date) {
+        self.plane.logger.debug(
+            "lifetime shortened to that of the authority",
+            metadata: [
+                LogKey.entryID: "\(entry.id)", LogKey.requestedSeconds: "\(wanted.components.seconds)",
+                LogKey.grantedSeconds: "\(expiresAt.secondsSinceEpoch - now.secondsSinceEpoch)",
+            ])
+    }
+}

@@ -1,0 +1,12 @@
+import Logging
+import NIOCore
+
+/// What the connections of one listener share.
+struct ConnectionEnvironment: Sendable {
+    let routes: [String: Route]
+    let limits: RPCLimits
+    let queues: CallQueues
+    let quotas: PeerQuotas
+    let connections: ConnectionRegistry
+    let logger: Logger
+}

@@ -1,0 +1,158 @@
+import Logging
+import NIOCore
+import NIOHTTP2
+
+/// Where a connection is between its preface and its end, and the timers that watch it.
+struct ConnectionLifetime {
+    /// How far a connection is with ending gracefully (RFC 9113 §6.8).
+    private enum Phase {
+        case open
+        /// The peer was told to open no more streams; those it opened before it knew are still served.
+        case announced
+        /// The peer knows; the connection ends with its last call.
+        case leaving
+    }
+
+    /// What the PING says whose acknowledgement proves that the peer has seen the first GOAWAY.
+    static let goAwayPing = HTTP2PingData(withInteger: 0x5369_676E_6574_2121)
+    /// What the PING says that asks whether the peer is alive.
+    static let keepalivePing = HTTP2PingData(withInteger: 0x616C_6976_653F_0000)
+
+    private var phase = Phase.open
+    /// The highest stream that the peer has opened.
+    var lastStream = HTTP2StreamID.rootStream
+    /// Whether the preface has come.
+    private(set) var hasBegun = false
+    /// Whether anything has come since the keepalive timer looked last.
+    private var hasHeard = false
+    private var handshake: Scheduled<Void>?
+    private var others: [Scheduled<Void>] = []
+    private var keepalive: RepeatedTask?
+
+    var isLeaving: Bool { self.phase == .leaving }
+
+    /// A frame has come.
+    mutating func received() {
+        self.hasHeard = true
+        guard !self.hasBegun else { return }
+        self.hasBegun = true
+        self.handshake?.cancel()
+        self.handshake = nil
+    }
+
+    /// Takes note of the silence since the last call: whether there was nothing but silence.
+    mutating func wasSilent() -> Bool {
+        defer { self.hasHeard = false }
+        return !self.hasHeard
+    }
+
+    /// Begins the graceful end; false where it has begun already.
+    mutating func announce() -> Bool {
+        guard self.phase == .open else { return false }
+        self.phase = .announced
+        return true
+    }
+
+    /// The peer has acknowledged a PING; true where that completes the announcement.
+    mutating func acknowledged(_ ping: HTTP2PingData) -> Bool {
+        guard self.phase == .announced, ping == Self.goAwayPing else { return false }
+        self.phase = .leaving
+        return true
+    }
+
+    mutating func watch(handshake: Scheduled<Void>) {
+        self.handshake = handshake
+    }
+
+    mutating func watch(_ timer: Scheduled<Void>) {
+        self.others.append(timer)
+    }
+
+    mutating func watch(keepalive: RepeatedTask) {
+        self.keepalive = keepalive
+    }
+
+    mutating func cancelTimers() {
+        self.handshake?.cancel()
+        self.keepalive?.cancel()
+        for timer in self.others { timer.cancel() }
+        self.others.removeAll()
+    }
+}
+
+extension RPCConnectionHandler {
+    func startTimers(_ context: ChannelHandlerContext) {
+        let limits = self.environment.limits
+        let eventLoop = context.eventLoop.assumeIsolated()
+        self.lifetime.watch(
+            handshake: eventLoop.scheduleTask(in: TimeAmount(limits.handshakeTimeout)) {
+                self.environment.logger.debug(
+                    "connection closed: no HTTP/2 preface in time",
+                    metadata: ["peer.address": "\(self.remoteAddress)"])
+                self.close()
+            })
+        if let age = limits.maxConnectionAge {
+            self.lifetime.watch(eventLoop.scheduleTask(in: TimeAmount(age)) { self.goAway() })
+            self.lifetime.watch(
+                eventLoop.scheduleTask(in: TimeAmount(age) + TimeAmount(limits.drainTimeout)) { self.close() })
+        }
+        if self.usesTLS, let interval = limits.keepaliveInterval {
+            self.startKeepalive(context.eventLoop, every: TimeAmount(interval))
+        }
+    }
+
+    private func startKeepalive(_ eventLoop: any EventLoop, every interval: TimeAmount) {
+        let handler = NIOLoopBound(self, eventLoop: eventLoop)
+        self.lifetime.watch(
+            keepalive: eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+                handler.value.askWhetherAlive()
+            })
+    }
+
+    private func askWhetherAlive() {
+        guard self.lifetime.wasSilent(), let eventLoop = self.context?.eventLoop else { return }
+        self.writeFrame(.rootStream, .ping(ConnectionLifetime.keepalivePing, ack: false))
+        self.flush()
+        self.lifetime.watch(
+            eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(self.environment.limits.keepaliveTimeout)) {
+                if self.lifetime.wasSilent() { self.close() }
+            })
+    }
+
+    /// A GOAWAY that names the highest stream there can be: "open no more, but what is on its way is still served".
+    private static let firstGoAway = ByteBuffer(
+        bytes: [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0])
+
+    /// Writes the bytes of a frame that NIO's HTTP/2 handler does not learn of.
+    ///
+    /// Once that has sent a GOAWAY of its own it fails the whole connection for a stream that crosses it on the way.
+    private func writeBehindHTTP2(_ frame: ByteBuffer) {
+        let http2 = try? self.context?.pipeline.syncOperations.context(handlerType: NIOHTTP2Handler.self)
+        http2?.writeAndFlush(NIOAny(IOData.byteBuffer(frame)), promise: nil)
+    }
+
+    /// Asks the peer to open no more streams, and ends the connection once those it has are done.
+    func goAway() {
+        guard self.lifetime.hasBegun else { return self.close() }
+        guard self.lifetime.announce() else { return }
+        self.writeBehindHTTP2(Self.firstGoAway)
+        self.writeFrame(.rootStream, .ping(ConnectionLifetime.goAwayPing, ack: false))
+        self.flush()
+    }
+
+    func receivePingAcknowledgement(_ ping: HTTP2PingData) {
+        guard self.lifetime.acknowledged(ping) else { return }
+        self.leaveIfDone()
+    }
+
+    /// Ends a connection that was asked to go away once its last call has ended.
+    func leaveIfDone() {
+        guard self.lifetime.isLeaving, self.calls.isEmpty, let eventLoop = self.context?.eventLoop else { return }
+        let sent = eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenComplete { _ in self.close() }
+        self.writeFrame(
+            .rootStream, .goAway(lastStreamID: self.lifetime.lastStream, errorCode: .noError, opaqueData: nil),
+            promise: sent)
+        self.flush()
+    }
+}

@@ -1,0 +1,223 @@
+import GRPCCore
+import Logging
+import NIOCore
+import NIOHTTP2
+import NIOTLS
+import SPIFFE
+import SPIFFETLS
+
+/// The server's side of one connection: HTTP/2 frames on one side, handlers on the other.
+///
+/// Stands behind NIO's HTTP/2 handler, which keeps the protocol's rules; everything here runs on the event loop.
+final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
+    typealias InboundIn = HTTP2Frame
+    typealias OutboundIn = HTTP2Frame
+    typealias OutboundOut = HTTP2Frame
+
+    let environment: ConnectionEnvironment
+    let number: Int
+    let remoteAddress: String
+    let processes: PeerProcessSource?
+    let usesTLS: Bool
+
+    /// Nil until TLS has told who it is; no call is answered before.
+    private(set) var peer: Peer?
+    var quota: PeerQuota
+    var calls: [HTTP2StreamID: Call] = [:]
+    /// Calls whose deadline is not scheduled yet: most are answered before it is worth it.
+    var newCalls: [HTTP2StreamID] = []
+    /// Bytes of requests and responses that are held for this connection.
+    var bufferedBytes = 0
+    var unansweredResets: EventRate
+    var lifetime: ConnectionLifetime
+
+    private(set) var context: ChannelHandlerContext?
+    private var isReading = false
+    private var needsFlush = false
+    private var isReadHeld = false
+    private var hasFailed = false
+
+    /// - Parameters:
+    ///   - number: Distinguishes the connections of a server.
+    ///   - peer: Who is on the other end; nil where TLS will tell.
+    init(
+        environment: ConnectionEnvironment, number: Int, peer: Peer?, quota: PeerQuota, remoteAddress: String,
+        processes: PeerProcessSource?
+    ) {
+        self.environment = environment
+        self.number = number
+        self.peer = peer
+        self.usesTLS = peer == nil
+        self.quota = quota
+        self.remoteAddress = remoteAddress
+        self.processes = processes
+        self.lifetime = ConnectionLifetime()
+        self.unansweredResets = EventRate(
+            limit: environment.limits.maxUnansweredResets, window: .init(environment.limits.unansweredResetWindow))
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        self.startTimers(context)
+        let wider = InboundWindow.connectionBytes - InboundWindow.streamBytes
+        self.writeFrame(.rootStream, .windowUpdate(windowSizeIncrement: wider))
+        self.flush()
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.lifetime.cancelTimers()
+        for id in self.calls.keys { self.forget(id, because: "the connection was closed") }
+        self.environment.quotas.closeConnection(of: self.quota)
+        self.environment.connections.remove(context.channel)
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        self.isReading = true
+        self.lifetime.received()
+        let frame = self.unwrapInboundIn(data)
+        switch frame.payload {
+        case .headers(let payload):
+            self.receive(payload, of: frame.streamID)
+        case .data(let payload):
+            self.receive(payload, of: frame.streamID)
+        case .rstStream:
+            self.receiveReset(of: frame.streamID)
+        case .ping(let ping, let isAcknowledgement) where isAcknowledgement:
+            self.receivePingAcknowledgement(ping)
+        case .ping, .settings, .windowUpdate, .priority, .goAway, .pushPromise, .alternativeService, .origin:
+            break
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        self.isReading = false
+        self.scheduleDeadlines()
+        if self.needsFlush {
+            self.needsFlush = false
+            context.flush()
+        }
+        context.fireChannelReadComplete()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case let event as NIOHTTP2WindowUpdatedEvent:
+            self.windowChanged(event)
+        case let event as StreamClosedEvent:
+            self.forget(event.streamID, because: "the call was cancelled")
+        case let event as SPIFFEPeerVerified:
+            self.becomeKnown(.tls(event.peer), context)
+        case let event as TLSUserEvent:
+            self.receive(event, context)
+        case is ChannelShouldQuiesceEvent:
+            self.goAway()
+        default:
+            break
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Holds back reading while the peer does not read: what it asks for is not asked for more.
+    func read(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            context.read()
+        } else {
+            self.isReadHeld = true
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable, self.isReadHeld {
+            self.isReadHeld = false
+            context.read()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func wroteFrame(_ frame: HTTP2Frame) {
+        if case .goAway(_, let code, _) = frame.payload, code != .noError { self.hasFailed = true }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // The HTTP/2 handler has reset the stream of an error that concerns one stream; an error of the connection was
+        // announced by a GOAWAY with its reason.
+        if error is any NIOHTTP2Error, !self.hasFailed { return }
+        self.environment.logger.debug(
+            "connection failed",
+            metadata: ["error": "\(error)", "peer.address": "\(self.remoteAddress)"])
+        context.close(promise: nil)
+    }
+
+    /// The TLS handshake has told who is on the other end.
+    private func becomeKnown(_ peer: Peer, _ context: ChannelHandlerContext) {
+        if case .tls(let svid?) = peer {
+            let quotas = self.environment.quotas
+            guard let quota = quotas.openConnection(of: .spiffeID(svid.id), limits: self.environment.limits) else {
+                context.close(promise: nil)
+                return
+            }
+            quotas.closeConnection(of: self.quota)
+            self.quota = quota
+        }
+        self.peer = peer
+        self.environment.connections.setPeer(peer, of: context.channel)
+    }
+
+    private func receive(_ event: TLSUserEvent, _ context: ChannelHandlerContext) {
+        switch event {
+        case .handshakeCompleted(let negotiated):
+            guard negotiated != "h2" else { return }
+            self.environment.logger.debug(
+                "connection refused: HTTP/2 was not negotiated", metadata: ["peer.address": "\(self.remoteAddress)"])
+            context.close(promise: nil)
+        case .shutdownCompleted:
+            break
+        }
+    }
+
+    /// Writes a frame that ``flush()`` sends.
+    func writeFrame(
+        _ id: HTTP2StreamID, _ payload: HTTP2Frame.FramePayload, promise: EventLoopPromise<Void>? = nil
+    ) {
+        guard let context = self.context else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        context.write(self.wrapOutboundOut(HTTP2Frame(streamID: id, payload: payload)), promise: promise)
+    }
+
+    /// Sends what was written: at the end of a batch of reads, or now.
+    func flush() {
+        if self.isReading {
+            self.needsFlush = true
+        } else {
+            self.context?.flush()
+        }
+    }
+
+    /// Closes the connection with its calls.
+    func close() {
+        self.context?.close(promise: nil)
+    }
+}
+
+extension TimeAmount {
+    /// The same length of time; as long as NIO can wait where that is shorter.
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        guard seconds < 1_000_000_000 else {
+            self = .seconds(1_000_000_000)
+            return
+        }
+        self = .seconds(seconds) + .nanoseconds(attoseconds / 1_000_000_000)
+    }
+}

@@ -1,0 +1,125 @@
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// Why a Unix socket cannot be listened at.
+package enum UnixSocketError: Error, Hashable {
+    /// The path does not fit a socket address, or is not absolute.
+    case invalidPath(String)
+    /// A directory cannot be made.
+    case directoryNotMade(String, errno: Int32)
+    /// The parent of the socket is no directory.
+    case notADirectory(String)
+    /// Another user owns the directory, and could put a socket of theirs in place of ours.
+    case directoryOwnedByAnother(String, uid: UInt32)
+    /// Others may write to the directory.
+    case directoryWritableByOthers(String, mode: UInt32)
+    /// Something that is no socket is in the way.
+    case notASocket(String)
+    /// Another process listens there.
+    case inUse(String)
+    case systemCall(String, path: String, errno: Int32)
+}
+
+/// The file of a Unix socket that a server listens at.
+struct UnixSocketFile: Sendable {
+    /// The longest path that a socket address holds, less one byte for the name under which the socket is prepared.
+    static let maxPathBytes = 106
+
+    let path: String
+    private let device: UInt
+    private let inode: UInt
+
+    /// Makes what directories are missing and refuses those that others control.
+    static func prepareDirectory(of path: String, mode: UInt32) throws(UnixSocketError) {
+        guard path.hasPrefix("/"), path.utf8.count <= Self.maxPathBytes, path.utf8.allSatisfy({ $0 != 0 }),
+            let slash = path.lastIndex(of: "/"), path.index(after: slash) < path.endIndex
+        else { throw .invalidPath(path) }
+        let directory = slash == path.startIndex ? "/" : String(path[..<slash])
+        try Self.makeDirectories(directory, mode: mode)
+        guard let status = FileStatus(following: directory), status.isDirectory else { throw .notADirectory(directory) }
+        guard status.owner == geteuid() else { throw .directoryOwnedByAnother(directory, uid: status.owner) }
+        guard status.permissions & 0o022 == 0 else {
+            throw .directoryWritableByOthers(directory, mode: status.permissions)
+        }
+    }
+
+    private static func makeDirectories(_ directory: String, mode: UInt32) throws(UnixSocketError) {
+        var prefix = ""
+        for component in directory.split(separator: "/") {
+            prefix += "/" + component
+            guard unsafe mkdir(prefix, mode) == 0 else {
+                guard errno == EEXIST else { throw .directoryNotMade(prefix, errno: errno) }
+                continue
+            }
+            // The umask may have taken permissions that were asked for.
+            guard unsafe chmod(prefix, mode) == 0 else { throw .systemCall("chmod", path: prefix, errno: errno) }
+        }
+    }
+
+    /// Refuses a path where somebody listens, or that is no socket.
+    static func checkUnused(_ path: String, on group: any EventLoopGroup) async throws {
+        guard let status = FileStatus(at: path) else { return }
+        guard status.isSocket else { throw UnixSocketError.notASocket(path) }
+        let connection = try? await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get()
+        guard let connection else { return }
+        try? await connection.close()
+        throw UnixSocketError.inUse(path)
+    }
+
+    /// The name under which a socket is bound until its permissions are set: it appears at its path complete.
+    static func temporaryPath(for path: String) -> String { path + "~" }
+
+    /// Gives a bound socket its permissions and its name, in place of a stale one.
+    init(publishing path: String, mode: UInt32) throws(UnixSocketError) {
+        let temporary = Self.temporaryPath(for: path)
+        guard unsafe chmod(temporary, mode) == 0 else { throw .systemCall("chmod", path: temporary, errno: errno) }
+        guard let status = FileStatus(at: temporary) else {
+            throw .systemCall("lstat", path: temporary, errno: errno)
+        }
+        guard unsafe rename(temporary, path) == 0 else { throw .systemCall("rename", path: path, errno: errno) }
+        self.path = path
+        self.device = status.device
+        self.inode = status.inode
+    }
+
+    /// Removes the file, unless another has taken its place.
+    func remove() {
+        guard let status = FileStatus(at: self.path), status.device == self.device, status.inode == self.inode else {
+            return
+        }
+        unsafe unlink(self.path)
+    }
+}
+
+/// What the file system says of a file.
+private struct FileStatus {
+    let owner: UInt32
+    let permissions: UInt32
+    let device: UInt
+    let inode: UInt
+    private let kind: UInt32
+
+    var isDirectory: Bool { self.kind == S_IFDIR }
+    var isSocket: Bool { self.kind == S_IFSOCK }
+
+    init?(at path: String) {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else { return nil }
+        self.init(status)
+    }
+
+    init?(following path: String) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        self.init(status)
+    }
+
+    private init(_ status: stat) {
+        self.owner = status.st_uid
+        self.permissions = status.st_mode & 0o7777
+        self.kind = status.st_mode & S_IFMT
+        self.device = UInt(status.st_dev)
+        self.inode = UInt(status.st_ino)
+    }
+}

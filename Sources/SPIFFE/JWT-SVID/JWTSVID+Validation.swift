@@ -1,0 +1,38 @@
+public import FoundationEssentials
+import JOSE
+
+extension JWTSVID {
+    /// The greatest difference of clocks that may be allowed for.
+    public static let maxLeeway: Duration = .seconds(60)
+    /// The most keys that a token without `kid` is tried against.
+    public static let maxAuthoritiesTried = 32
+
+    /// Validates a token as a JWT-SVID for one audience.
+    ///
+    /// Applies JWT-SVID §2 to §4: the algorithm before anything else, then type and subject, the signature with a JWT
+    /// authority of the subject's own trust domain, then audience, expiration and, where it is there, `nbf`. `iat` in the
+    /// future is no fault, and neither is a subject without path. No I/O, no clock.
+    ///
+    /// - Parameters:
+    ///   - audience: What the caller calls itself; not empty, compared byte by byte.
+    ///   - now: The wall-clock time at which the token is judged.
+    ///   - leeway: How far clocks may be apart: zero by default, at most ``maxLeeway``.
+    /// - Throws: ``JWTSVIDError``.
+    public static func validate(
+        _ token: String, audience: String, bundles: TrustBundles, now: Date, leeway: Duration = .zero
+    ) throws(JWTSVIDError) -> JWTSVID {
+        precondition((.zero...self.maxLeeway).contains(leeway), "the leeway is out of range")
+        guard !audience.isEmpty else { throw .noExpectedAudience }
+        let claims = try UnverifiedJWTSVID(token).verify(with: bundles)
+        let svid = try JWTSVID(claims: claims, token: token, hint: "")
+        guard svid.audience.contains(where: { $0.utf8.elementsEqual(audience.utf8) }) else {
+            throw .audienceMismatch(expected: audience)
+        }
+        let leewaySeconds = leeway / .seconds(1)
+        guard now < svid.expiresAt.addingTimeInterval(leewaySeconds) else { throw .expired(svid.expiresAt) }
+        if let notBefore = try JWTSVIDClaims.date("nbf", of: claims) {
+            guard notBefore.addingTimeInterval(-leewaySeconds) <= now else { throw .notYetValid(notBefore) }
+        }
+        return svid
+    }
+}

@@ -1,0 +1,19 @@
+public import FoundationEssentials
+public import JOSE
+
+/// A key that signs JWT-SVIDs of a trust domain (JWT-SVID §6).
+public struct JWTAuthority: Hashable, Sendable {
+    /// The `kid` of the key; not empty.
+    public let keyID: String
+    public let publicKey: PublicKey
+    /// When the authority stops signing, as its own server knows it; nil where only a bundle document is known.
+    ///
+    /// Validation does not look at it: a token carries its own end.
+    public let expiresAt: Date?
+
+    public init(keyID: String, publicKey: PublicKey, expiresAt: Date? = nil) {
+        self.keyID = keyID
+        self.publicKey = publicKey
+        self.expiresAt = expiresAt
+    }
+}

@@ -1,0 +1,102 @@
+import CryptoExtras
+import FoundationEssentials
+import JOSE
+import X509
+
+/// Looks for a path from a leaf to one of the authorities, depth first, and judges each that it finds.
+///
+/// A step is taken only when the signature over the certificate below is valid. No name and key come twice in a path, so
+/// that many certificates of one key cannot make many paths. What the search may cost at all is bounded by the number of
+/// signature checks.
+struct CertificationPathSearch {
+    private let intermediates: [Certificate]
+    private let authorities: [Certificate]
+    private let now: Date
+    private var signatureChecks = 0
+    /// The first fault of the furthest kind: what was wrong with a whole path says more than a name that led nowhere.
+    private var fault: (progress: Progress, error: X509SVIDError)?
+
+    private enum Progress: Int {
+        case nothing, issuerFound, signatureValid
+    }
+
+    private static let acceptedAlgorithms: Set<Certificate.SignatureAlgorithm> = [
+        .ecdsaWithSHA256, .ecdsaWithSHA384, .ecdsaWithSHA512,
+        .sha256WithRSAEncryption, .sha384WithRSAEncryption, .sha512WithRSAEncryption, .ed25519,
+    ]
+
+    init(intermediates: [Certificate], authorities: [Certificate], now: Date) {
+        self.intermediates = intermediates
+        self.authorities = authorities
+        self.now = now
+    }
+
+    /// The first path that satisfies every rule: the leaf first, an authority last.
+    mutating func path(from leaf: Certificate) throws(X509SVIDError) -> [Certificate] {
+        if let path = try self.extended([leaf], above: leaf) { return path }
+        throw self.fault?.error ?? .noTrustedIssuer(position: 0)
+    }
+
+    private mutating func extended(
+        _ path: [Certificate], above child: Certificate
+    ) throws(X509SVIDError) -> [Certificate]? {
+        let position = path.count - 1
+        guard Self.acceptedAlgorithms.contains(child.signatureAlgorithm) else {
+            self.note(.unsupportedSignature(position: position), .signatureValid)
+            return nil
+        }
+        for authority in Self.issuers(of: child, among: self.authorities) {
+            guard try self.isSigned(child, by: authority, position: position) else { continue }
+            do {
+                let whole = path + [authority]
+                try CertificationPath(whole).validate(now: self.now)
+                return whole
+            } catch {
+                self.note(error, .signatureValid)
+            }
+        }
+        let unused = self.intermediates.filter { candidate in
+            !path.contains { $0.subject == candidate.subject && $0.publicKey == candidate.publicKey }
+        }
+        for issuer in Self.issuers(of: child, among: unused) {
+            guard try self.isSigned(child, by: issuer, position: position) else { continue }
+            if let found = try self.extended(path + [issuer], above: issuer) { return found }
+        }
+        self.note(.noTrustedIssuer(position: position), .nothing)
+        return nil
+    }
+
+    /// Those that bear the issuer's name, the ones whose key identifier is the wanted one first.
+    private static func issuers(of child: Certificate, among candidates: [Certificate]) -> [Certificate] {
+        let named = candidates.filter { $0.subject == child.issuer }
+        // A key identifier that cannot be read only costs the order.
+        guard named.count > 1, let wanted = try? child.extensions.authorityKeyIdentifier?.keyIdentifier else {
+            return named
+        }
+        let matching = named.map { (try? $0.extensions.subjectKeyIdentifier?.keyIdentifier) == wanted }
+        let pairs = zip(named, matching)
+        return pairs.filter(\.1).map(\.0) + pairs.filter { !$0.1 }.map(\.0)
+    }
+
+    private mutating func isSigned(
+        _ child: Certificate, by issuer: Certificate, position: Int
+    ) throws(X509SVIDError) -> Bool {
+        // The work of an RSA check grows with the key, which a peer may have chosen.
+        if let key = _RSA.Signing.PublicKey(issuer.publicKey), !PublicKey.rsaModulusBits.contains(key.keySizeInBits) {
+            self.note(.unsupportedSignature(position: position), .issuerFound)
+            return false
+        }
+        guard self.signatureChecks < VerifiedX509SVID.maxSignatureChecks else { throw .tooManySignatureChecks }
+        self.signatureChecks += 1
+        guard issuer.publicKey.isValidSignature(child.signature, for: child) else {
+            self.note(.invalidSignature(position: position), .issuerFound)
+            return false
+        }
+        return true
+    }
+
+    private mutating func note(_ error: X509SVIDError, _ progress: Progress) {
+        if let fault, fault.progress.rawValue >= progress.rawValue { return }
+        self.fault = (progress, error)
+    }
+}

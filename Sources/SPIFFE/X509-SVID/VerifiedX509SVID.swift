@@ -1,0 +1,78 @@
+public import FoundationEssentials
+public import X509
+
+/// A peer's X509-SVID that was validated against the bundle of its own trust domain.
+///
+/// There is no other way to get one than ``validate(_:bundles:now:)``. It says who holds the leaf's key; that the peer
+/// does hold it is for the TLS handshake to show.
+public struct VerifiedX509SVID: Hashable, Sendable {
+    /// The most certificates a peer may send.
+    public static let maxChainLength = 10
+    /// The most signatures that are checked for one chain; a hostile chain cannot make more work than this.
+    public static let maxSignatureChecks = 64
+
+    public let id: SPIFFEID
+    /// The path that was validated: the leaf first, the authority of the bundle last.
+    public let chain: [Certificate]
+    /// When the leaf ceases to be valid; an authority above it may do so earlier.
+    public let notAfter: Date
+    /// The serial number of the leaf in decimal digits.
+    public let serialNumber: String
+
+    /// Validates a certificate chain as an X509-SVID and returns its identity.
+    ///
+    /// Applies X509-SVID §5.1 and §5.2: the leaf rules, then path validation (RFC 5280 §6) to an authority in the bundle of
+    /// the leaf's own trust domain. The chain is leaf first; the order of the others does not matter, and those that are
+    /// not needed are not judged. An authority is judged like every other certificate of the path, its validity period
+    /// included. A certificate that the peer sent is never trusted by itself.
+    ///
+    /// What X509-SVID §4 demands of issuers only (that the leaf has key usage digitalSignature, and both extended key
+    /// usages) is not asked of a peer. Revocation lists are not looked at.
+    ///
+    /// Costs at most ``maxSignatureChecks`` signature checks. No I/O, no clock.
+    ///
+    /// - Parameter now: The wall-clock time at which validity periods are judged; both ends belong to the period.
+    /// - Throws: ``X509SVIDError``; `.unknownTrustDomain` when `bundles` has none for the leaf.
+    public static func validate(
+        _ chain: [Certificate], bundles: TrustBundles, now: Date
+    ) throws(X509SVIDError) -> VerifiedX509SVID {
+        guard let leaf = chain.first else { throw .emptyChain }
+        guard chain.count <= self.maxChainLength else { throw .chainTooLong(count: chain.count) }
+        let id = try CertificateFacts(leaf, position: 0).checkLeaf()
+        guard let bundle = bundles[id.trustDomain] else { throw .unknownTrustDomain(id.trustDomain) }
+        guard !bundle.x509Authorities.isEmpty else { throw .noX509Authorities(id.trustDomain) }
+
+        var search = CertificationPathSearch(
+            intermediates: Array(chain.dropFirst()), authorities: bundle.x509Authorities, now: now)
+        return VerifiedX509SVID(id: id, path: try search.path(from: leaf), leaf: leaf)
+    }
+
+    private init(id: SPIFFEID, path: [Certificate], leaf: Certificate) {
+        self.id = id
+        self.chain = path
+        self.notAfter = leaf.notValidAfter
+        self.serialNumber = leaf.serialNumber.decimalDigits
+    }
+}
+
+extension Certificate.SerialNumber {
+    /// The number in decimal digits, as SPIRE writes it.
+    package var decimalDigits: String {
+        // Groups of nine digits, the least significant first.
+        var groups: [UInt64] = [0]
+        for byte in self.bytes {
+            var carry = UInt64(byte)
+            for index in groups.indices {
+                let value = groups[index] << 8 | carry
+                groups[index] = value % 1_000_000_000
+                carry = value / 1_000_000_000
+            }
+            if carry > 0 { groups.append(carry) }
+        }
+        let lower = groups.dropLast().reversed().map { group in
+            let digits = String(group)
+            return String(repeating: "0", count: 9 - digits.utf8.count) + digits
+        }
+        return ([String(groups[groups.count - 1])] + lower).joined()
+    }
+}

@@ -1,0 +1,100 @@
+import NIOCore
+import NIOSSL
+import NIOTLS
+import SPIFFE
+
+/// Decides about the peer of one connection, and lets nothing of the application through before it has.
+///
+/// Stands behind the TLS handler. A full handshake asks it to verify the chain the peer presented. A resumed one does
+/// not, so when a handshake completes without a verified chain the peer's certificate is validated here, or the
+/// connection is closed.
+final class SPIFFEPeerHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private enum State {
+        case handshaking
+        /// The chain is verified, the handshake goes on.
+        case verified(VerifiedX509SVID)
+        case established(VerifiedX509SVID?)
+        case refused(SPIFFETLSError)
+    }
+
+    private let verification: PeerVerification
+    private let requiresCertificate: Bool
+    private var state: State = .handshaking
+
+    init(verification: PeerVerification, requiresCertificate: Bool) {
+        self.verification = verification
+        self.requiresCertificate = requiresCertificate
+    }
+
+    /// Answers the TLS handler about the chain the peer presented.
+    ///
+    /// Called at most once a connection, on its event loop.
+    func verify(_ presented: [NIOSSLCertificate], answer: EventLoopPromise<NIOSSLVerificationResult>) {
+        do throws(SPIFFETLSError) {
+            self.state = .verified(try self.verification.verify(presented))
+            answer.succeed(.certificateVerified)
+        } catch {
+            self.state = .refused(error)
+            answer.succeed(.failed)
+        }
+    }
+
+    func establishedPeer() throws(SPIFFETLSError) -> VerifiedX509SVID? {
+        guard case .established(let peer) = self.state else { throw .handshakeIncomplete }
+        return peer
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .handshakeCompleted? = event as? TLSUserEvent else {
+            context.fireUserInboundEventTriggered(event)
+            return
+        }
+        do throws(SPIFFETLSError) {
+            let peer = try self.peerOfCompletedHandshake(in: context)
+            self.state = .established(peer)
+            context.fireUserInboundEventTriggered(SPIFFEPeerVerified(peer))
+            context.fireUserInboundEventTriggered(event)
+        } catch {
+            self.state = .refused(error)
+            context.fireErrorCaught(error)
+            context.close(promise: nil)
+        }
+    }
+
+    private func peerOfCompletedHandshake(
+        in context: ChannelHandlerContext
+    ) throws(SPIFFETLSError) -> VerifiedX509SVID? {
+        switch self.state {
+        case .verified(let peer):
+            return peer
+        case .handshaking:
+            guard let tls = try? context.pipeline.syncOperations.handler(type: NIOSSLHandler.self) else {
+                throw .handshakeIncomplete
+            }
+            if let leaf = tls.peerCertificate { return try self.verification.verifyResumed(leaf) }
+            if self.requiresCertificate { throw .peerCertificateMissing }
+            return nil
+        case .refused(let reason):
+            throw reason
+        case .established(let peer):
+            return peer
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // A refused peer's bytes may already be decrypted when its connection is closed: they end here.
+        guard case .established = self.state else { return }
+        context.fireChannelRead(data)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .refused(let reason) = self.state, case .handshakeFailed? = error as? NIOSSLError {
+            context.fireErrorCaught(reason)
+        } else {
+            context.fireErrorCaught(error)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import NIOSSL
+import SPIFFE
+
+/// What connections of one set of contexts have in common, and how it becomes a NIOSSL configuration.
+struct TLSOptions: Sendable {
+    /// Key exchange groups in the order of preference: a hybrid with ML-KEM first.
+    static let groups: [NIOTLSCurve] = [.x25519_MLKEM768, .x25519, .secp256r1, .secp384r1]
+    /// The cipher suites of TLS 1.2, where it is allowed; those of TLS 1.3 are all good.
+    static let cipherSuites = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+    var minimumVersion: MinimumTLSVersion
+    var applicationProtocols: [String]
+
+    /// A context that offers the SVID, if there is one, and leaves the judgement of the peer to ``SPIFFEPeerHandler``.
+    func context(svid: X509SVID?, verification: CertificateVerification) throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = self.minimumVersion.nioSSL
+        configuration.curves = Self.groups
+        configuration.cipherSuites = Self.cipherSuites
+        configuration.applicationProtocols = self.applicationProtocols
+        configuration.certificateVerification = verification
+        // The verification callback decides alone; no root of this machine has a say.
+        configuration.trustRoots = .certificates([])
+        if let svid {
+            configuration.certificateChain = try svid.certificates.map {
+                .certificate(try NIOSSLCertificate(bytes: $0.derBytes, format: .der))
+            }
+            configuration.privateKey = .privateKey(
+                try NIOSSLPrivateKey(bytes: svid.privateKeyPKCS8DER, format: .der))
+        }
+        return try NIOSSLContext(configuration: configuration)
+    }
+}

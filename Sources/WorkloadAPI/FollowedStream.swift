@@ -1,0 +1,76 @@
+import Logging
+import Rotation
+
+/// Follows one stream of the Workload API and publishes its state: what every source has in common.
+final class FollowedStream<Value: Sendable>: Sendable {
+    let state = Watched<SourceState<Value>>(.waiting(nil))
+
+    private let client: WorkloadAPIClient
+    private let stream: WorkloadAPIStream<Value>
+    private let reports: FailureReports
+
+    init(client: WorkloadAPIClient, stream: WorkloadAPIStream<Value>, logger: Logger) {
+        self.client = client
+        self.stream = stream
+        self.reports = FailureReports(logger: logger)
+    }
+
+    /// Follows the stream until the task is cancelled.
+    ///
+    /// - Throws: What ``WorkloadAPIClient/follow(_:_:)`` throws; a failure that repeating would not change has then
+    ///   withdrawn the value.
+    func run() async throws {
+        do {
+            try await self.client.follow(self.stream) { self.take($0) }
+        } catch let error as WorkloadAPIError {
+            self.reports.failed(error, consequence: "the Workload API is not asked again")
+            self.state.publish(.withdrawn(error))
+            throw error
+        }
+    }
+
+    private func take(_ update: WorkloadAPIUpdate<Value>) {
+        switch update {
+        case .received(let value):
+            self.reports.recovered()
+            self.state.publish(.ready(value))
+        case .discarded(let error):
+            self.reports.failed(error, consequence: "the message is discarded, the last good one stays in force")
+            self.failed(error)
+        case .interrupted(let error):
+            self.reports.failed(error, consequence: "the last state stays in force until the Workload API is back")
+            self.failed(error)
+        case .withdrawn(let error):
+            self.reports.failed(error, consequence: "what the Workload API gave is withdrawn")
+            self.state.publish(.withdrawn(error))
+        }
+    }
+
+    private func failed(_ error: WorkloadAPIError) {
+        if case .waiting = self.state.current { self.state.publish(.waiting(error)) }
+    }
+
+    /// Waits until there is a value.
+    ///
+    /// - Throws: The last error, or ``WorkloadAPIError/timedOut``, when there is none within `timeout` of `instants`;
+    ///   at once when the stream is not followed any more.
+    func waitUntilReady(timeout: Duration, instants: Instants) async throws -> Value {
+        try await withThrowingTaskGroup(of: Value.self) { group in
+            group.addTask {
+                for await state in self.state.updates() {
+                    if case .ready(let value) = state { return value }
+                    if case .withdrawn(let error) = state, error.isFinal { throw error }
+                }
+                throw CancellationError()
+            }
+            group.addTask {
+                try await instants.sleep(for: timeout)
+                if case .waiting(nil) = self.state.current { throw WorkloadAPIError.timedOut }
+                return try self.state.current.value
+            }
+            defer { group.cancelAll() }
+            guard let value = try await group.next() else { throw CancellationError() }
+            return value
+        }
+    }
+}

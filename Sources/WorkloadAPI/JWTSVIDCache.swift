@@ -1,0 +1,52 @@
+import FoundationEssentials
+import SPIFFE
+
+/// JWT-SVIDs by what was asked for: a value, judged at the time it is told.
+///
+/// A token is fresh until half of its life has passed, and usable until it expires.
+struct JWTSVIDCache: Sendable {
+    /// What a token was asked for.
+    ///
+    /// The order of the audience does not matter.
+    struct Key: Hashable, Sendable {
+        let audience: Set<String>
+        let spiffeID: SPIFFEID?
+    }
+
+    private struct Item {
+        let svid: JWTSVID
+        let freshUntil: Date
+    }
+
+    /// The most tokens that are kept; the one that expires first makes room.
+    static let maxItems = 1_000
+
+    private var items: [Key: Item] = [:]
+
+    /// A token in the first half of its life.
+    func fresh(_ key: Key, now: Date) -> JWTSVID? {
+        guard let item = self.items[key], now < item.freshUntil else { return nil }
+        return item.svid
+    }
+
+    /// A token that has not expired.
+    func usable(_ key: Key, now: Date) -> JWTSVID? {
+        guard let item = self.items[key], now < item.svid.expiresAt else { return nil }
+        return item.svid
+    }
+
+    mutating func insert(_ svid: JWTSVID, for key: Key, now: Date) {
+        let life = svid.expiresAt.timeIntervalSince(svid.issuedAt ?? now)
+        guard life > 0 else { return }
+        if self.items.count >= Self.maxItems, self.items[key] == nil,
+            let first = self.items.min(by: { $0.value.svid.expiresAt < $1.value.svid.expiresAt })
+        {
+            self.items[first.key] = nil
+        }
+        self.items[key] = Item(svid: svid, freshUntil: svid.expiresAt.addingTimeInterval(-life / 2))
+    }
+
+    mutating func remove(_ key: Key) {
+        self.items[key] = nil
+    }
+}

@@ -1,0 +1,106 @@
+public import Logging
+package import Rotation
+public import SPIFFE
+public import ServiceLifecycle
+import Synchronization
+
+/// The JWT-SVIDs of this process, and what it takes to validate those of its callers.
+///
+/// Tokens are fetched when they are asked for and kept until half of their life has passed; whoever asks for the same
+/// one at the same time shares a call. Run it as a service to validate tokens locally: it then follows the JWT bundles.
+public final class JWTSource: Service {
+    private let client: WorkloadAPIClient
+    private let bundleStream: FollowedStream<TrustBundles>
+    private let instants: Instants
+    private let cache = Mutex(JWTSVIDCache())
+    private let flights = SingleFlight<JWTSVIDCache.Key, JWTSVID>()
+
+    /// Creates a source that holds no bundles until ``run()`` has received some.
+    public convenience init(client: WorkloadAPIClient, logger: Logger = Logger(label: "spiffe.jwt-source")) {
+        self.init(client: client, logger: logger, instants: .system)
+    }
+
+    package init(client: WorkloadAPIClient, logger: Logger, instants: Instants) {
+        self.client = client
+        self.bundleStream = FollowedStream(client: client, stream: .jwtBundles, logger: logger)
+        self.instants = instants
+    }
+
+    /// Follows the JWT bundles until it is cancelled or gracefully shut down.
+    ///
+    /// Throws as ``X509Source/run()``.
+    public func run() async throws {
+        try await self.bundleStream.runUntilGracefulShutdown()
+    }
+
+    /// A JWT-SVID for an audience: one in the first half of its life, or a new one.
+    ///
+    /// When the Workload API cannot be reached, the last token serves until it expires; when it denies one, the
+    /// last token is dropped.
+    ///
+    /// - Parameters:
+    ///   - audience: Who the token is for; at least one.
+    ///   - spiffeID: The identity that is wanted. Default: the server's first.
+    /// - Throws: ``WorkloadAPIError``.
+    public func token(for audience: Set<String>, spiffeID: SPIFFEID? = nil) async throws -> JWTSVID {
+        let key = JWTSVIDCache.Key(audience: audience, spiffeID: spiffeID)
+        let now = self.instants.now()
+        if let svid = self.cache.withLock({ $0.fresh(key, now: now) }) { return svid }
+        return try await self.flights.run(key) { try await self.fetch(key) }
+    }
+
+    private func fetch(_ key: JWTSVIDCache.Key) async throws -> JWTSVID {
+        do {
+            let svids = try await self.client.fetchJWTSVIDs(audience: key.audience.sorted(), spiffeID: key.spiffeID)
+            guard let svid = svids.first else { throw WorkloadAPIError.invalidMessage(.missing(field: "svids")) }
+            let now = self.instants.now()
+            self.cache.withLock { $0.insert(svid, for: key, now: now) }
+            return svid
+        } catch let error as WorkloadAPIError {
+            let now = self.instants.now()
+            switch error {
+            case .permissionDenied:
+                self.cache.withLock { $0.remove(key) }
+                throw error
+            case .unavailable, .timedOut:
+                guard let svid = self.cache.withLock({ $0.usable(key, now: now) }) else { throw error }
+                return svid
+            default:
+                throw error
+            }
+        }
+    }
+
+    /// Validates a caller's JWT-SVID by the Workload API, which is to be preferred.
+    ///
+    /// See ``WorkloadAPIClient/validateJWTSVID(_:audience:)``.
+    public func validate(_ token: String, audience: String) async throws -> ValidatedJWTSVID {
+        try await self.client.validateJWTSVID(token, audience: audience)
+    }
+
+    /// Validates a caller's JWT-SVID without a call, against the bundles that ``run()`` follows.
+    ///
+    /// - Parameters:
+    ///   - audience: The audience the token must be for: this service.
+    ///   - leeway: How far the clocks may differ; 0 to 60 s. Default: none.
+    /// - Throws: ``WorkloadAPIError`` where there are no bundles; `JWTSVIDError` where the token is not valid.
+    public func validateLocally(_ token: String, audience: String, leeway: Duration = .zero) throws -> JWTSVID {
+        try JWTSVID.validate(
+            token, audience: audience, bundles: self.bundles(), now: self.instants.now(), leeway: leeway)
+    }
+
+    /// The JWT bundles in force.
+    ///
+    /// Throws as ``X509Source/current()``.
+    public func bundles() throws(WorkloadAPIError) -> TrustBundles {
+        try self.bundleStream.state.current.value
+    }
+
+    /// Waits until there are JWT bundles, and returns them.
+    ///
+    /// See ``X509Source/waitUntilReady(timeout:)``.
+    @discardableResult
+    public func waitUntilReady(timeout: Duration = .seconds(30)) async throws -> TrustBundles {
+        try await self.bundleStream.waitUntilReady(timeout: timeout, instants: self.instants)
+    }
+}

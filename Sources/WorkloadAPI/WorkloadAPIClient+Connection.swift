@@ -1,0 +1,41 @@
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+
+extension WorkloadAPIClient {
+    /// Runs `body` with a new connection.
+    ///
+    /// - Throws: ``WorkloadAPIError`` for whatever gRPC reports; `CancellationError`; what `body` itself throws.
+    func connect<Result: Sendable>(_ body: (GRPCConnection) async throws -> Result) async throws -> Result {
+        do {
+            return try await withGRPCClient(transport: self.makeTransport()) { try await body($0) }
+        } catch let error as RPCError {
+            // A cancelled call is reported as a failed one; who was cancelled should see that.
+            try Task.checkCancellation()
+            throw WorkloadAPIError(error)
+        } catch let error as RuntimeError {
+            throw WorkloadAPIError.unavailable(error.message)
+        }
+    }
+
+    private func makeTransport() throws -> HTTP2ClientTransport.Posix {
+        var config = HTTP2ClientTransport.Posix.Config.defaults
+        config.http2.authority = "localhost"
+        let limits = MethodConfig(
+            names: [.init(service: "")], maxResponseMessageBytes: WorkloadAPILimits.maxMessageBytes)
+        let serviceConfig = ServiceConfig(methodConfig: [limits])
+        switch self.address.endpoint {
+        case .unix(let path):
+            return try HTTP2ClientTransport.Posix(
+                target: .unixDomainSocket(path: path), transportSecurity: .plaintext, config: config,
+                serviceConfig: serviceConfig)
+        case .tcp(let host, let port) where host.contains(":"):
+            return try HTTP2ClientTransport.Posix(
+                target: .ipv6(address: host, port: port), transportSecurity: .plaintext, config: config,
+                serviceConfig: serviceConfig)
+        case .tcp(let host, let port):
+            return try HTTP2ClientTransport.Posix(
+                target: .ipv4(address: host, port: port), transportSecurity: .plaintext, config: config,
+                serviceConfig: serviceConfig)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+public import SPIFFE
+
+/// What is wrong with a message of the Workload API.
+///
+/// Fields are named as on the wire.
+@nonexhaustive
+public enum WorkloadAPIMessageError: Error, Hashable {
+    /// A mandatory field has its default value (SPIFFE Workload API §4.5).
+    case missing(field: String)
+    /// A field has more elements, or more bytes, than are accepted.
+    case tooMany(field: String, limit: Int)
+    /// A SPIFFE ID or trust domain cannot be parsed.
+    case malformedID(field: String, SPIFFEIDError)
+    /// The certificates or the key are no X509-SVID.
+    case malformedX509SVID(SPIFFEID, X509SVIDError)
+    /// The token is no JWT-SVID.
+    case malformedJWTSVID(SPIFFEID, JWTSVIDError)
+    /// The bundle of a trust domain cannot be parsed.
+    case malformedBundle(TrustDomain, TrustBundleError)
+    /// A bundle is named by a SPIFFE ID with a path: it would be nobody's.
+    case bundleNamedByPath(SPIFFEID)
+    /// The message gives one trust domain two different bundles.
+    case contradictoryBundles(TrustDomain)
+    /// The message names one SPIFFE ID, the SVID inside proves another.
+    case spiffeIDMismatch(named: SPIFFEID, proved: SPIFFEID)
+    /// The answer is for another SPIFFE ID than the one asked for.
+    case unexpectedSPIFFEID(SPIFFEID)
+    /// The token is not for all the audiences asked for.
+    case audienceMismatch(SPIFFEID)
+    /// The claims of a validated token cannot be represented as JSON.
+    case malformedClaims
+}
+
+extension WorkloadAPIMessageError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .missing(let field): "the mandatory field \(field) is empty"
+        case .tooMany(let field, let limit): "the field \(field) exceeds \(limit)"
+        case .malformedID(let field, let error): "the field \(field) holds no SPIFFE ID: \(error)"
+        case .malformedX509SVID(let id, let error): "the X509-SVID of \(id) is malformed: \(error)"
+        case .malformedJWTSVID(let id, let error): "the JWT-SVID of \(id) is malformed: \(error)"
+        case .malformedBundle(let trustDomain, let error): "the bundle of \(trustDomain) is malformed: \(error)"
+        case .bundleNamedByPath(let id): "a bundle is named \(id), which is no trust domain"
+        case .contradictoryBundles(let trustDomain): "there are two different bundles for \(trustDomain)"
+        case .spiffeIDMismatch(let named, let proved): "the SVID named \(named) is that of \(proved)"
+        case .unexpectedSPIFFEID(let id): "the answer is for \(id), which was not asked for"
+        case .audienceMismatch(let id): "the JWT-SVID of \(id) is not for the audience that was asked for"
+        case .malformedClaims: "the claims are no JSON"
+        }
+    }
+}

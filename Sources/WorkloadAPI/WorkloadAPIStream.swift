@@ -1,0 +1,61 @@
+import GRPCCore
+import ProtoRPC
+public import SPIFFE
+import SwiftProtobuf
+import WorkloadAPIProtos
+
+/// One of the streams that the Workload API offers, with what its messages mean.
+public struct WorkloadAPIStream<Value: Sendable>: Sendable {
+    /// Opens the stream on a connection and hands over each message, parsed or refused, until `receive` returns false
+    /// or the server ends the stream.
+    let open:
+        @Sendable (
+            _ client: GRPCConnection, _ timeout: Duration?,
+            _ receive: @escaping @Sendable (Result<Value, WorkloadAPIMessageError>) async throws -> Bool
+        ) async throws -> Void
+
+    init<Input: Message, Output: Message>(
+        _ method: RPCMethod<Input, Output>,
+        parse: @escaping @Sendable (Output) throws(WorkloadAPIMessageError) -> Value
+    ) {
+        self.open = { client, timeout, receive in
+            try await client.stream(
+                method, Input(), metadata: WorkloadAPIClient.securityHeader, timeout: timeout
+            ) { messages in
+                for try await message in messages {
+                    let parsed = Result { () throws(WorkloadAPIMessageError) in try parse(message) }
+                    guard try await receive(parsed) else { return }
+                }
+            }
+        }
+    }
+}
+
+extension WorkloadAPIStream<X509Context> {
+    /// The X509-SVIDs of the process and the X.509 bundles to validate its peers with.
+    public static var x509Context: Self {
+        Self(WorkloadAPIMethods.fetchX509SVID) { message throws(WorkloadAPIMessageError) in
+            try X509Context(message)
+        }
+    }
+}
+
+extension WorkloadAPIStream<TrustBundles> {
+    /// The X.509 bundles of the process's own and federated trust domains.
+    ///
+    /// They hold no JWT authorities.
+    public static var x509Bundles: Self {
+        Self(WorkloadAPIMethods.fetchX509Bundles) { message throws(WorkloadAPIMessageError) in
+            try TrustBundles(message)
+        }
+    }
+
+    /// The JWT bundles of the process's own and federated trust domains.
+    ///
+    /// They hold no X.509 authorities.
+    public static var jwtBundles: Self {
+        Self(WorkloadAPIMethods.fetchJWTBundles) { message throws(WorkloadAPIMessageError) in
+            try TrustBundles(message)
+        }
+    }
+}

@@ -1,0 +1,26 @@
+public import SPIFFE
+
+/// All that a process needs for X.509: its identities and whom it may trust, as of one message of the Workload API.
+public struct X509Context: Sendable {
+    /// The SVIDs in the order of the server, the default identity first; at least one, non-empty hints unique.
+    public let svids: [X509SVID]
+    /// The bundles of the SVIDs' own trust domains and of the federated ones.
+    public let bundles: TrustBundles
+    /// Certificate revocation lists in DER, as they came.
+    ///
+    /// Nothing here interprets them.
+    public let revocationListsDER: [[UInt8]]
+
+    package init(svids: [X509SVID], bundles: TrustBundles, revocationListsDER: [[UInt8]] = []) {
+        self.svids = svids
+        self.bundles = bundles
+        self.revocationListsDER = revocationListsDER
+    }
+
+    /// One identity with the bundles it was sent with.
+    ///
+    /// - Throws: ``WorkloadAPIError/noSuchSVID(_:)``.
+    public func identity(_ selection: SVIDSelection) throws(WorkloadAPIError) -> X509Identity {
+        X509Identity(svid: try selection.select(from: self.svids), bundles: self.bundles)
+    }
+}

@@ -1,0 +1,54 @@
+import Glibc
+
+/// The program that a process runs, held open through the kernel's own link to it.
+final class Program: Sendable {
+    /// Where the process sees the program; the kernel adds ` (deleted)` where the file is gone.
+    let path: String
+    let identity: FileIdentity
+    let descriptor: CInt
+
+    init(of process: WorkloadProcess) throws(ProcError) {
+        let link = "/proc/\(process.pid)/exe"
+        // A program file may be on a file system that blocks opening; what runs is a regular file.
+        let descriptor = unsafe open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw ProcError(path: link, code: errno) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else {
+            let code = errno
+            close(descriptor)
+            throw ProcError(path: link, code: code)
+        }
+        do {
+            self.path = try ProcFile.link(link)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        self.identity = FileIdentity(status)
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        close(self.descriptor)
+    }
+
+    func isSame(as other: Program) -> Bool {
+        self.path == other.path && self.identity == other.identity
+    }
+}
+
+/// A file and its content, as far as the file system tells them apart.
+struct FileIdentity: Hashable, Sendable {
+    let device: UInt64
+    let inode: UInt64
+    let bytes: Int
+    /// When content or attributes changed last, in nanoseconds; unlike the modification time it cannot be set.
+    let changed: Int64
+
+    init(_ status: stat) {
+        self.device = UInt64(status.st_dev)
+        self.inode = UInt64(status.st_ino)
+        self.bytes = Int(status.st_size)
+        self.changed = Int64(status.st_ctim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_ctim.tv_nsec)
+    }
+}

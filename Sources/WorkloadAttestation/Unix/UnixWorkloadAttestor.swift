@@ -1,0 +1,72 @@
+import Registration
+
+/// Tells processes apart by user, groups and program.
+///
+/// Makes `unix:uid`, `unix:user`, `unix:gid`, `unix:group`, `unix:supplementary_gid`, `unix:supplementary_group`, `unix:path`
+/// and, where an entry uses it, `unix:sha256`. Names are left out where a number has none. The path is the one that the
+/// process itself sees; the program is hashed through the kernel's link to it, whatever lies at the path. What a process
+/// executes later, or hands its socket to, is not seen.
+package struct UnixWorkloadAttestor: WorkloadAttestor {
+    package let discoversPath: Bool
+    package let workloadSizeLimit: Int
+    private let hashes: ProgramHashes
+
+    package var name: String { "unix" }
+
+    /// - Parameters:
+    ///   - discoversPath: Whether `path` and `sha256` are made. Default: true.
+    ///   - workloadSizeLimit: The longest program that is hashed, in bytes. Default: 256 MiB.
+    package init(discoversPath: Bool = true, workloadSizeLimit: Int = 256 << 20) {
+        self.discoversPath = discoversPath
+        self.workloadSizeLimit = workloadSizeLimit
+        self.hashes = ProgramHashes(maxProgramBytes: workloadSizeLimit)
+    }
+
+    package func attest(
+        _ process: WorkloadProcess, wanted: WantedSelectors
+    ) async throws(WorkloadAttestationError) -> WorkloadFindings {
+        var findings = WorkloadFindings()
+        let groups = try ProcessStatus.read(pid: process.pid).supplementaryGroups
+        findings.add("uid", "\(process.uid)")
+        findings.add("user", AccountNames.user(process.uid))
+        findings.add("gid", "\(process.gid)")
+        findings.add("group", AccountNames.group(process.gid))
+        for group in groups {
+            findings.add("supplementary_gid", "\(group)")
+            findings.add("supplementary_group", AccountNames.group(group))
+        }
+        if self.discoversPath {
+            await self.describeProgram(of: process, wanted: wanted, in: &findings)
+        }
+        return findings
+    }
+
+    private func describeProgram(
+        of process: WorkloadProcess, wanted: WantedSelectors, in findings: inout WorkloadFindings
+    ) async {
+        do {
+            let program = try Program(of: process)
+            findings.add("path", program.path)
+            if wanted.contains("unix:sha256") {
+                do {
+                    let digest = try await self.hashes.sha256(of: program)
+                    // The process may have executed another program while this one was hashed.
+                    guard try Program(of: process).isSame(as: program) else { throw WorkloadAttestationError.changed }
+                    findings.add("sha256", digest)
+                } catch {
+                    findings.undetermined["unix:sha256"] = "\(error)"
+                }
+            }
+        } catch {
+            findings.undetermined["unix:path"] = "\(error)"
+        }
+    }
+}
+
+extension WorkloadFindings {
+    /// Adds `unix:key:value`; a value that no selector can have is left out.
+    fileprivate mutating func add(_ key: String, _ value: String?) {
+        guard let value, let selector = try? Selector(type: "unix", value: "\(key):\(value)") else { return }
+        self.selectors.insert(selector)
+    }
+}

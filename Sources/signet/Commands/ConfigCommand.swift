@@ -1,0 +1,29 @@
+import ArgumentParser
+
+struct ConfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "Configuration files.", subcommands: [ConfigValidate.self])
+}
+
+/// `signet config validate`: everything `server run` or `agent run` checks before it starts, and nothing started.
+struct ConfigValidate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "validate", abstract: "Check a configuration file; exit 2 says what is wrong.")
+
+    @Option(help: "The configuration file (YAML).") var config: String
+
+    func run() async throws {
+        let file = try ConfigurationFile(path: self.config)
+        guard !file.sections.isEmpty else {
+            throw ConfigurationError.noSection(path: self.config, expected: "server' or 'agent")
+        }
+        for section in ConfigurationSection.allCases where file.sections.contains(section) {
+            let settings = Settings(section: section, flags: [:], environment: [:], file: file)
+            switch section {
+            case .server: _ = try ServerSettings(settings)
+            case .agent: _ = try AgentSettings(settings)
+            }
+        }
+        Console.print("\(self.config): valid")
+    }
+}

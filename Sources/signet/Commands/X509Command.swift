@@ -1,0 +1,60 @@
+import ArgumentParser
+import ControlPlaneProtos
+import KeyManagement
+import ProtoRPC
+import SPIFFE
+import SwiftProtobuf
+
+struct X509Command: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "x509", abstract: "X509-SVIDs.", subcommands: [X509Mint.self])
+}
+
+/// `signet x509 mint`: the key is made here, the server signs; the key never leaves this machine.
+struct X509Mint: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "mint", abstract: "Mint an X509-SVID.")
+
+    @OptionGroup var server: ServerOptions
+    @Option(help: "The SPIFFE ID.") var spiffeID: String
+    @Option(help: "Seconds it lives (0: the server's default).") var ttl: Int32 = 0
+    @Option(help: "A DNS name; repeatable.") var dns: [String] = []
+    @Option(help: "A folder for svid.pem, key.pem and bundle.pem (default: print them).") var write: String?
+
+    func run() async throws {
+        let id = try SPIFFEID(argument: self.spiffeID, option: "--spiffe-id")
+        guard self.ttl >= 0 else { throw UsageError("--ttl: '\(self.ttl)' is negative") }
+        let folder = try self.write.map { try OutputFolder($0) }
+        let key = try KeyPair.generate(.ecP256)
+        let csr = try X509SVIDRequest.make(key: key.certificateKey, id: id, dnsNames: self.dns)
+        let (response, bundle) = try await self.server.withServer { client in
+            let request = Spire_Api_Server_Svid_V1_MintX509SVIDRequest.with {
+                $0.csr = .init(csr)
+                $0.ttl = self.ttl
+            }
+            let response = try await client.call(SVIDMethods.mintX509SVID, request, timeout: SocketClient.timeout)
+            return (response, try await client.call(BundleMethods.getBundle, .init(), timeout: SocketClient.timeout))
+        }
+        let chain = try PEM.certificates(response.svid.certChain)
+        let authorities = try PEM.certificates(bundle.x509Authorities.map(\.asn1))
+        if let folder {
+            try folder.write(chain, to: "svid.pem")
+            try folder.writeSecret(PEM.privateKey(key.pkcs8DER) + "\n", to: "key.pem")
+            try folder.write(authorities, to: "bundle.pem")
+        } else {
+            try self.server.show(response) {
+                let keyText = PEM.privateKey(key.pkcs8DER)
+                Console.print("X509-SVID:\n\(chain)\nPrivate key:\n\(keyText)\n\nRoot CAs:\n\(authorities)")
+            }
+        }
+    }
+}
+
+extension SPIFFEID {
+    init(argument text: String, option: String) throws {
+        do {
+            self = try SPIFFEID(parsing: text)
+        } catch {
+            throw UsageError("\(option): '\(text)' is not a SPIFFE ID: \(error)")
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import Datastore
+import FoundationEssentials
+import NodeAttestation
+import Registration
+import SPIFFE
+import Testing
+
+@Suite("NodeStore", .timeLimit(.minutes(1)))
+struct NodeStoreContract {
+    @Test("an agent comes back with every field it was put with", arguments: TestedStore.all)
+    func roundTrip(kind: TestedStore) async throws {
+        let full = AttestedAgent(
+            id: try Fixture.id("/spire/agent/x509pop/z"), attestationType: "x509pop",
+            serialNumber: "340282366920938463463",
+            expiresAt: Fixture.now, newSerialNumber: "2", newExpiresAt: Fixture.later,
+            selectors: [try Selector(parsing: "x:2"), try Selector(parsing: "x:1")], canReattest: true,
+            agentVersion: "1.2.3")
+        let plain = try Fixture.agent()
+        try await kind.withStore { store in
+            let first = try await store.put(full, actor: .server, now: Fixture.now)
+            let second = try await store.put(plain, actor: .server, now: Fixture.now)
+            #expect([first.number, second.number] == [1, 2])
+            #expect(try await store.agents() == [plain, full])
+            #expect(try await store.agent(full.id) == full)
+            #expect(try await store.agent(Fixture.id("/nobody")) == nil)
+            #expect(try await store.keys() == ["agent \(full.id.uri)", "agent \(plain.id.uri)"])
+        }
+    }
+
+    @Test("putting an agent again replaces it", arguments: TestedStore.all)
+    func replace(kind: TestedStore) async throws {
+        try await kind.withStore { store in
+            _ = try await store.put(Fixture.agent(), actor: .server, now: Fixture.now)
+            let next = try Fixture.agent(serialNumber: "2")
+            #expect(try await store.put(next, actor: .server, now: Fixture.now).number == 2)
+            #expect(try await store.agents() == [next])
+        }
+    }
+
+    @Test("renewal, first use and version are kept, each with its number", arguments: TestedStore.all)
+    func changes(kind: TestedStore) async throws {
+        let agent = try Fixture.agent()
+        let end = Date(timeIntervalSince1970: 1_900_000_000)
+        try await kind.withStore { store in
+            _ = try await store.put(agent, actor: .server, now: Fixture.now)
+            let pending = AgentChange.pending(serialNumber: "2", expiresAt: end)
+            #expect(try await store.update(agent.id, pending, actor: .peer(agent.id), now: Fixture.now).number == 2)
+            #expect(try await store.agent(agent.id)?.newSerialNumber == "2")
+            let activate = AgentChange.activate(serialNumber: "2")
+            #expect(try await store.update(agent.id, activate, actor: .peer(agent.id), now: Fixture.now).number == 3)
+            #expect(
+                try await store.update(agent.id, .version("1"), actor: .peer(agent.id), now: Fixture.now).number == 4)
+            #expect(
+                try await store.agent(agent.id)
+                    == AttestedAgent(
+                        id: agent.id, attestationType: "join_token", serialNumber: "2", expiresAt: end,
+                        selectors: agent.selectors, agentVersion: "1"))
+        }
+    }
+
+    @Test("a change that is already in place takes no number", arguments: TestedStore.all)
+    func unchanged(kind: TestedStore) async throws {
+        let agent = try Fixture.agent()
+        try await kind.withStore { store in
+            _ = try await store.put(agent, actor: .server, now: Fixture.now)
+            for change in [AgentChange.activate(serialNumber: "1"), .version("")] {
+                #expect(try await store.update(agent.id, change, actor: .server, now: Fixture.now).number == 1)
+            }
+        }
+    }
+
+    @Test("an unknown agent and an unknown serial number are refused, nothing changes", arguments: TestedStore.all)
+    func refused(kind: TestedStore) async throws {
+        let agent = try Fixture.agent()
+        try await kind.withStore { store in
+            await #expect(throws: NodeStoreError.notFound(agent.id)) {
+                try await store.update(agent.id, .ban, actor: .server, now: Fixture.now)
+            }
+            await #expect(throws: NodeStoreError.notFound(agent.id)) {
+                try await store.delete(agent.id, actor: .server, now: Fixture.now)
+            }
+            _ = try await store.put(agent, actor: .server, now: Fixture.now)
+            await #expect(throws: NodeStoreError.serialNumberUnknown(agent.id, serialNumber: "9")) {
+                try await store.update(agent.id, .activate(serialNumber: "9"), actor: .server, now: Fixture.now)
+            }
+            #expect(try await store.position().number == 1)
+            #expect(try await store.agents() == [agent])
+        }
+    }
+
+    @Test("a banned agent stays banned until it is evicted", arguments: TestedStore.all)
+    func ban(kind: TestedStore) async throws {
+        let agent = try Fixture.agent()
+        try await kind.withStore { store in
+            _ = try await store.put(agent, actor: .server, now: Fixture.now)
+            #expect(try await store.update(agent.id, .ban, actor: .uid(0), now: Fixture.now).number == 2)
+            #expect(try await store.agent(agent.id) == Fixture.agent(serialNumber: "", banned: true))
+            await #expect(throws: NodeStoreError.banned(agent.id)) {
+                try await store.put(agent, actor: .server, now: Fixture.now)
+            }
+            #expect(try await store.delete(agent.id, actor: .uid(0), now: Fixture.now).number == 3)
+            #expect(try await store.agents() == [])
+            #expect(try await store.put(agent, actor: .server, now: Fixture.now).number == 4)
+        }
+    }
+
+    @Test(
+        "of concurrent first uses of two renewals one wins, and the state is the winner's", arguments: TestedStore.all)
+    func concurrentUpdates(kind: TestedStore) async throws {
+        let agent = try Fixture.agent()
+        try await kind.withStore { store in
+            _ = try await store.put(agent, actor: .server, now: Fixture.now)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 10..<30 {
+                    group.addTask {
+                        _ = try await store.update(
+                            agent.id, .pending(serialNumber: "\(number)", expiresAt: Fixture.later), actor: .server,
+                            now: Fixture.now)
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let waiting = try #require(try await store.agent(agent.id)?.newSerialNumber)
+            _ = try await store.update(agent.id, .activate(serialNumber: waiting), actor: .server, now: Fixture.now)
+            #expect(try await store.agent(agent.id)?.serialNumber == waiting)
+            #expect(try await store.keys().count == 22)
+        }
+    }
+}

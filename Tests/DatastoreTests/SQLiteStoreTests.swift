@@ -1,0 +1,169 @@
+import Datastore
+import Foundation
+import NodeAttestation
+import Registration
+import SPIFFE
+import TestSupport
+import Testing
+
+@Suite("The SQLite store's file", .timeLimit(.minutes(1)))
+struct SQLiteStoreTests {
+    private func open(_ directory: TemporaryDirectory, trustDomain: String = "example.org") throws -> Datastore {
+        try Datastore(path: directory.path("store.db"), trustDomain: TrustDomain(parsing: trustDomain))
+    }
+
+    @Test("the file and its companions are readable by nobody else")
+    func modes() async throws {
+        try await withTemporaryDirectory { directory in
+            let store = try self.open(directory)
+            _ = try await store.apply([.create(Fixture.entry("one"))], actor: .server, now: Fixture.now)
+            let names = try directory.names()
+            #expect(names == ["store.db", "store.db-shm", "store.db-wal"])
+            for name in names {
+                #expect(try directory.mode(of: name) == 0o600, "\(name)")
+            }
+        }
+    }
+
+    @Test("a file that others can open is refused", arguments: [0o640, 0o604, 0o660, 0o644])
+    func looseMode(mode: Int) async throws {
+        try await withTemporaryDirectory { directory in
+            let path = try directory.write([], to: "store.db", mode: mode)
+            #expect(throws: DatastoreError.looseFileMode(path: path, mode: UInt32(mode))) { try self.open(directory) }
+        }
+    }
+
+    @Test("the writer waits for the disk: WAL with synchronous FULL, and foreign keys")
+    func pragmas() async throws {
+        try await withTemporaryDirectory { directory in
+            let database = try SQLiteDatabase(path: directory.path("store.db"), busyTimeout: .seconds(5))
+            let values = try await database.write { sql throws(StoreFailure) in
+                var values: [String] = []
+                try sql.forEachRow(of: "PRAGMA journal_mode", []) { row throws(StoreFailure) in
+                    values.append(try row.text(0))
+                }
+                for pragma in ["PRAGMA synchronous", "PRAGMA foreign_keys"] {
+                    try sql.forEachRow(of: pragma, []) { row throws(StoreFailure) in
+                        values.append("\(try row.integer(0))")
+                    }
+                }
+                return values
+            }
+            #expect(values == ["wal", "2", "1"])
+        }
+    }
+
+    @Test("everything is there again after reopening, and the numbers go on in the same epoch")
+    func reopen() async throws {
+        try await withTemporaryDirectory { directory in
+            let token = JoinTokenRecord(hash: JoinTokenHash(of: "t"), expiresAt: Fixture.later)
+            let epoch: String
+            do {
+                let store = try self.open(directory)
+                epoch = store.epoch
+                _ = try await store.apply([.create(Fixture.entry("one"))], actor: .server, now: Fixture.now)
+                _ = try await store.put(Fixture.agent(), actor: .server, now: Fixture.now)
+                try await store.create(token, now: Fixture.now)
+            }
+            let store = try self.open(directory)
+            #expect(try await store.position() == ChangePosition(epoch: epoch, number: 2))
+            #expect(try await store.snapshot().entries == [Fixture.entry("one")])
+            #expect(try await store.agents() == [Fixture.agent()])
+            #expect(try await store.find(token.hash) == token)
+            let commit = try await store.apply([.delete(id: "one")], actor: .server, now: Fixture.now)
+            #expect(commit.position == ChangePosition(epoch: epoch, number: 3))
+            #expect(try await store.keys().count == 3)
+        }
+    }
+
+    @Test("what was acknowledged is in the files at that moment, as a killed process leaves them")
+    func killed() async throws {
+        try await withTemporaryDirectory { directory in
+            let store = try self.open(directory)
+            for number in 0..<20 {
+                _ = try await store.apply(
+                    [.create(Fixture.entry("id\(number)", "/w\(number)"))], actor: .server, now: Fixture.now)
+                try await withTemporaryDirectory { copy in
+                    // Not the -shm file: it is no part of what is durable.
+                    for name in ["store.db", "store.db-wal"] { try copy.write(directory.read(name), to: name) }
+                    let left = try self.open(copy)
+                    #expect(try await left.snapshot().entries.count == number + 1)
+                    #expect(try await left.position() == ChangePosition(epoch: store.epoch, number: UInt64(number + 1)))
+                }
+            }
+        }
+    }
+
+    @Test("each store has an epoch of its own")
+    func epochs() async throws {
+        try await withTemporaryDirectory { one in
+            try await withTemporaryDirectory { two in
+                let epochs = try [self.open(one).epoch, self.open(two).epoch]
+                #expect(epochs[0] != epochs[1])
+            }
+        }
+    }
+
+    @Test("a store of another trust domain is refused with both names and not changed")
+    func otherTrustDomain() async throws {
+        try await withTemporaryDirectory { directory in
+            do { _ = try self.open(directory) }
+            let other = try TrustDomain(parsing: "other.test")
+            #expect(throws: DatastoreError.otherTrustDomain(stored: "example.org", configured: other)) {
+                try self.open(directory, trustDomain: "other.test")
+            }
+            #expect(try self.open(directory).trustDomain.name == "example.org")
+        }
+    }
+
+    @Test("a store of a newer schema is refused with both versions")
+    func newerSchema() async throws {
+        try await withTemporaryDirectory { directory in
+            do { _ = try self.open(directory) }
+            let database = try SQLiteDatabase(path: directory.path("store.db"), busyTimeout: .seconds(5))
+            let supported = try await database.write { sql throws(StoreFailure) in
+                var supported: Int64 = 0
+                try sql.forEachRow(of: "SELECT schema_version FROM store", []) { row throws(StoreFailure) in
+                    supported = try row.integer(0)
+                }
+                _ = try sql.execute("UPDATE store SET schema_version = schema_version + 1", [])
+                return Int(supported)
+            }
+            #expect(throws: DatastoreError.newerSchema(stored: supported + 1, supported: supported)) {
+                try self.open(directory)
+            }
+        }
+    }
+
+    @Test("what is no database, and no regular file, is refused with its path")
+    func notADatabase() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = try directory.write(Array(repeating: 0x41, count: 8192), to: "store.db")
+            #expect(throws: DatastoreError.cannotOpen(path: path, reason: "SQLite 26: file is not a database")) {
+                try self.open(directory)
+            }
+            #expect(try directory.read("store.db") == Array(repeating: 0x41, count: 8192))
+            #expect(throws: DatastoreError.cannotOpen(path: directory.path, reason: "Is a directory")) {
+                try Datastore(path: directory.path, trustDomain: TrustDomain(parsing: "example.org"))
+            }
+            let missing = directory.path("missing/store.db")
+            #expect(throws: DatastoreError.cannotOpen(path: missing, reason: "No such file or directory")) {
+                try Datastore(path: missing, trustDomain: TrustDomain(parsing: "example.org"))
+            }
+        }
+    }
+
+    @Test("no join token is in the files before or after its use")
+    func tokensAreHashed() async throws {
+        try await withTemporaryDirectory { directory in
+            let store = try self.open(directory)
+            let token = "5ecre7-5ecre7-5ecre7"
+            try await store.create(
+                JoinTokenRecord(hash: JoinTokenHash(of: token), expiresAt: Fixture.later), now: Fixture.now)
+            for name in try directory.names() {
+                let bytes = try directory.read(name)
+                #expect(String(decoding: bytes, as: UTF8.self).contains(token) == false, "\(name)")
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Authority
+import ControlPlaneProtos
+import Datastore
+import FoundationEssentials
+import GRPCCore
+import IdentityServer
+import KeyManagement
+import Logging
+import ProtoRPC
+import Rotation
+import SPIFFE
+import ServiceLifecycle
+import TestSupport
+
+/// A control plane that runs on real sockets with a time that the test moves.
+struct ControlPlaneUnderTest: Sendable {
+    let trustDomain: TrustDomain
+    let time: ManualInstants
+    let server: IdentityServer
+    let authority: AuthorityRotation
+    let socketPath: String
+    let port: Int
+    let log: LogRecorder
+    /// Begins a graceful shutdown.
+    let shutDown: @Sendable () async -> Void
+
+    func id(_ path: String) throws -> SPIFFEID {
+        try SPIFFEID(trustDomain: self.trustDomain, path: path)
+    }
+
+    /// What peers are judged by at this moment.
+    var bundles: TrustBundles {
+        TrustBundles([self.authority.state.current.bundle])
+    }
+}
+
+/// What outlives a control plane: its store and its keys.
+struct Disk: Sendable {
+    let directory: TemporaryDirectory
+    let keys: any KeyManager
+
+    init() throws {
+        self.directory = try TemporaryDirectory()
+        self.keys = MemoryKeyManager()
+    }
+}
+
+struct HarnessSettings: Sendable {
+    var caTTL: Duration = .seconds(24 * 3_600)
+    var x509SVIDTTL: Duration = .seconds(3_600)
+    var jwtSVIDTTL: Duration = .seconds(300)
+    var agentTTL: Duration = .seconds(3_600)
+}
+
+/// Runs a control plane in a directory of its own for the time of `body`, then shuts it down gracefully.
+func withControlPlane<Result: Sendable>(
+    _ settings: HarnessSettings = HarnessSettings(), disk: Disk? = nil, time: ManualInstants = ManualInstants(),
+    _ body: @Sendable (ControlPlaneUnderTest) async throws -> Result
+) async throws -> Result {
+    let exampleOrg = try TrustDomain(parsing: "example.org")
+    let disk = try disk ?? Disk()
+    let log = LogRecorder()
+    let store = try Datastore(path: disk.directory.path("store.sqlite3"), trustDomain: exampleOrg)
+    let authority = try await AuthorityRotation.start(
+        configuration: AuthorityConfiguration(trustDomain: exampleOrg, caTTL: settings.caTTL), keyManager: disk.keys,
+        journal: store, now: time.now)
+    let configuration = IdentityServerConfiguration(
+        trustDomain: exampleOrg, bindAddress: "127.0.0.1", bindPort: 0,
+        socketPath: disk.directory.path("admin/api.sock"),
+        defaultX509SVIDTTL: settings.x509SVIDTTL, defaultJWTSVIDTTL: settings.jwtSVIDTTL, agentTTL: settings.agentTTL)
+    let server = IdentityServer(
+        configuration: configuration, authority: authority, entries: store, changeLog: store, nodes: store,
+        joinTokens: store, instants: time.instants, logger: log.logger)
+    let group = ServiceGroup(services: [server], logger: log.logger)
+    return try await withThrowingTaskGroup(of: Void.self) { tasks in
+        tasks.addTask { try await group.run() }
+        let result: Result
+        do {
+            let port = try await server.boundPort
+            result = try await body(
+                ControlPlaneUnderTest(
+                    trustDomain: exampleOrg, time: time, server: server, authority: authority,
+                    socketPath: configuration.socketPath, port: port, log: log,
+                    shutDown: { await group.triggerGracefulShutdown() }))
+        } catch {
+            await group.triggerGracefulShutdown()
+            // What stopped the server says more than that it stopped.
+            try await tasks.waitForAll()
+            throw error
+        }
+        await group.triggerGracefulShutdown()
+        try await tasks.waitForAll()
+        return result
+    }
+}

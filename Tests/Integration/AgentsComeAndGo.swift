@@ -1,0 +1,72 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Scenario: agents come and go", .timeLimit(.minutes(2)))
+struct AgentsComeAndGo {
+    @Test("a join token works once")
+    func tokenTwice() async throws {
+        let deployment = try Deployment()
+        let server = try await deployment.startServer()
+        let token = try await deployment.newToken()
+        let agent = try await deployment.startAgent(token: token)
+        #expect(await agent.stop() == 0)
+
+        try FileManager.default.removeItem(atPath: deployment.directory.path("agent-data"))
+        let second = try await deployment.launchAgent(token: token)
+        #expect(await second.waitForEnd() == 1)
+        #expect(second.log.contains("join token does not exist or has already been used"))
+        #expect(!second.log.contains(token))
+        _ = await server.stop()
+    }
+
+    @Test("a banned agent stops serving and cannot come back")
+    func banned() async throws {
+        let deployment = try Deployment()
+        let server = try await deployment.startServer()
+        let agent = try await deployment.startAgent()
+        let id = try await deployment.agentID()
+        try await deployment.register("/workload", selector: Deployment.ownSelector)
+        try await deployment.signet("agent", "ban", "--spiffe-id", id)
+        #expect(await agent.waitForEnd() == 1)
+        #expect(!FileManager.default.fileExists(atPath: deployment.agentSocket))
+        #expect(
+            try await deployment.signet("agent", "show", "--spiffe-id", id).outputText.contains(
+                "Banned           : true"))
+        _ = await server.stop()
+    }
+
+    @Test("an alias given with the join token can be the parent of entries")
+    func alias() async throws {
+        let deployment = try Deployment()
+        let server = try await deployment.startServer()
+        let output = try await deployment.signet("token", "generate", "--spiffe-id", deployment.id("/node/one"))
+            .outputText
+        let token = String(output.dropFirst("Token: ".count).prefix { !$0.isNewline })
+        // An unused token is in no listing.
+        #expect(!(try await deployment.signet("entry", "show", "--output", "json").outputText.contains(token)))
+        let agent = try await deployment.startAgent(token: token)
+        try await deployment.signet(
+            "entry", "create", "--parent-id", deployment.id("/node/one"), "--spiffe-id", deployment.id("/workload"),
+            "--selector",
+            Deployment.ownSelector)
+        let watch = try RunningProgram(
+            Programs.signet, ["workload", "watch", "--output", "json", "--socket-path", deployment.agentSocket],
+            logPath: deployment.directory.path("watch.log"))
+        _ = try await watch.line(containing: deployment.id("/workload"))
+        _ = (await watch.stop(), await agent.stop(), await server.stop())
+    }
+
+    @Test("an agent that trusts nobody does not talk to the server")
+    func wrongBundle() async throws {
+        let deployment = try Deployment()
+        let server = try await deployment.startServer()
+        let other = try Deployment()
+        let otherServer = try await other.startServer()
+        try deployment.directory.write(try await other.signet("bundle", "show").output, to: "bundle.pem", mode: 0o644)
+        let agent = try await deployment.launchAgent(token: try await deployment.newToken())
+        #expect(await agent.waitForEnd() == 1)
+        #expect(try await deployment.signet("agent", "count").outputText == "0 attested agents\n")
+        _ = (await server.stop(), await otherServer.stop())
+    }
+}

@@ -1,0 +1,45 @@
+import Registration
+import Testing
+
+@Suite("DNS names of entries", .timeLimit(.minutes(1)))
+struct DNSNameTests {
+    @Test(
+        "a host name or a wildcard is accepted and written in lower case",
+        arguments: [
+            ("web", "web"), ("Web.Example.ORG", "web.example.org"), ("*.example.org", "*.example.org"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"), ("1.2.3.4", "1.2.3.4"),
+        ])
+    func accepted(name: String, normalized: String) throws {
+        #expect(try DNSName.normalized(name) == normalized)
+    }
+
+    @Test(
+        "a malformed name is refused with what is wrong",
+        arguments: [
+            ("", DNSNameProblem.empty),
+            ("a..b", .emptyLabel),
+            ("a.", .emptyLabel),
+            (".a", .emptyLabel),
+            ("-a.b", .hyphenAtEnd),
+            ("a-.b", .hyphenAtEnd),
+            ("*", .misplacedWildcard),
+            ("a.*.b", .misplacedWildcard),
+            ("a*.b", .misplacedWildcard),
+            ("a_b.c", .invalidByte(0x5F)),
+            ("a b", .invalidByte(0x20)),
+            ("b\u{FC}cher.example", .invalidByte(0xC3)),
+            (String(repeating: "a", count: 64), .labelTooLong(bytes: 64)),
+            (Array(repeating: "abcdefg", count: 32).joined(separator: "."), .tooLong(bytes: 255)),
+        ])
+    func refused(name: String, problem: DNSNameProblem) {
+        #expect(throws: problem) { try DNSName.normalized(name) }
+    }
+
+    @Test("a wildcard covers the names one label below its parent, and no others")
+    func overlap() {
+        let found = DNSName.overlap(in: ["x.example.org", "*.example.org"])
+        #expect(found?.wildcard == "*.example.org")
+        #expect(found?.name == "x.example.org")
+        #expect(DNSName.overlap(in: ["a.b.example.org", "example.org", "*.example.org", "x.example.net"]) == nil)
+    }
+}

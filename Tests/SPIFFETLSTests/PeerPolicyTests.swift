@@ -1,0 +1,34 @@
+import SPIFFE
+import SPIFFETLS
+import Testing
+
+@Suite("Peer policy", .timeLimit(.minutes(1)))
+struct PeerPolicyTests {
+    @Test("an exact policy authorizes the IDs it names and no others")
+    func exactly() throws {
+        let policy = PeerPolicy.exactly([id("spiffe://example.org/orders")])
+        #expect(policy.authorizes(id("spiffe://example.org/orders")))
+        #expect(!policy.authorizes(id("spiffe://example.org/orders/2")))
+        #expect(!policy.authorizes(id("spiffe://other.test/orders")))
+    }
+
+    @Test("an exact policy without IDs authorizes nobody")
+    func nobody() throws {
+        #expect(!PeerPolicy.exactly([]).authorizes(id("spiffe://example.org/orders")))
+    }
+
+    @Test("a member of the trust domain is authorized, a member of another one that begins alike is not")
+    func memberOf() throws {
+        let policy = PeerPolicy.memberOf(try TrustDomain(parsing: "example.org"))
+        #expect(policy.authorizes(id("spiffe://example.org/orders")))
+        #expect(!policy.authorizes(id("spiffe://example.org.test/orders")))
+        #expect(!policy.authorizes(id("spiffe://sub.example.org/orders")))
+    }
+
+    @Test("a predicate decides for itself")
+    func predicate() throws {
+        let policy = PeerPolicy.predicate { $0.path.hasPrefix("/team/") }
+        #expect(policy.authorizes(id("spiffe://example.org/team/a")))
+        #expect(!policy.authorizes(id("spiffe://example.org/orders")))
+    }
+}

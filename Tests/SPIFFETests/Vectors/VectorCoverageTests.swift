@@ -1,0 +1,89 @@
+import FoundationEssentials
+import JOSE
+import SPIFFE
+import Testing
+
+@Suite("pki/vectors as a whole", .timeLimit(.minutes(1)))
+struct VectorCoverageTests {
+    private static let commonMembers: Set = ["section", "rules", "expect", "comment", "source"]
+    private static let members: [String: Set<String>] = [
+        "spiffe-id": ["kind"],
+        "x509-svid": ["bundles", "now", "openssl_verifies", "id"],
+        "x509-svid-own": ["key"],
+        "jwt-svid": ["bundles", "audience", "now", "leeway_seconds", "id"],
+        "trust-bundle": [
+            "x509_authorities", "jwt_authorities", "skipped", "sequence", "refresh_hint_seconds", "trust_domains",
+            "padded_to_bytes",
+        ],
+    ]
+
+    @Test("every folder is a case, and every case has the members it may have", arguments: Vector.standards)
+    func everyFolderIsACase(_ standard: String) throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: Vector.root + "/" + standard)
+        #expect(names.count == Vector.all(standard).count)
+        let allowed = try #require(Self.members[standard]).union(Self.commonMembers)
+        for vector in Vector.all(standard) {
+            let members = Set(vector.members.members.map(\.name))
+            #expect(members.subtracting(allowed).isEmpty, "\(vector.testDescription)")
+            #expect(Self.commonMembers.subtracting(members).isEmpty, "\(vector.testDescription)")
+            #expect(!vector.rules.isEmpty, "\(vector.testDescription)")
+        }
+    }
+
+    @Test("there are no folders but those that are run")
+    func noOtherFolders() throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: Vector.root)
+        #expect(Set(names.filter { !$0.contains(".") && $0 != "__pycache__" }) == Set(Vector.standards))
+    }
+
+    @Test(
+        "every error case has a vector",
+        arguments: [
+            "SPIFFE-ID/SPIFFEIDError", "X509-SVID/X509SVIDError", "JWT-SVID/JWTSVIDError",
+            "TrustBundle/TrustBundleError",
+        ])
+    func everyErrorCaseHasAVector(_ file: String) throws {
+        let labels = try Self.labels(inSource: file)
+        #expect(labels.count > 10)
+        let expected = Vector.standards.flatMap { Vector.all($0) }.flatMap { $0.expected.split(separator: "/") }
+        #expect(labels.subtracting(expected.map(String.init)).isEmpty)
+    }
+
+    @Test("every reason to skip an entry of a bundle has a vector")
+    func everyReasonHasAVector() throws {
+        let source = try Self.source("TrustBundle/SkippedBundleEntry")
+        let cases = source.split(separator: "\n").compactMap { line -> String? in
+            let words = line.split(separator: " ")
+            return words.first == "case" ? String(words[1].prefix { $0 != "(" }) : nil
+        }
+        #expect(cases.count > 10)
+        let skipped = Vector.all("trust-bundle").flatMap { $0.members["skipped"]?.strings ?? [] }
+        let reasons = skipped.compactMap { $0.split(separator: " ").last.map(String.init) }
+        #expect(Set(cases).subtracting(reasons).isEmpty)
+    }
+
+    @Test("an expectation is the label of an error that exists")
+    func expectationsExist() throws {
+        let files = [
+            "SPIFFE-ID/SPIFFEIDError", "X509-SVID/X509SVIDError", "JWT-SVID/JWTSVIDError",
+            "TrustBundle/TrustBundleError",
+        ]
+        let labels = try Set(files.flatMap { try Self.labels(inSource: $0) }).union(["accept"])
+        for vector in Vector.standards.flatMap({ Vector.all($0) }) {
+            let first = try #require(vector.expected.split(separator: "/").first)
+            #expect(labels.contains(String(first)), "\(vector.testDescription)")
+        }
+    }
+
+    private static func source(_ file: String) throws -> String {
+        let path = repositoryRoot() + "Sources/SPIFFE/\(file).swift"
+        return String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
+    }
+
+    /// What the `label` of an error can be: the quoted words with a dot in its source.
+    private static func labels(inSource file: String) throws -> Set<String> {
+        let quoted = try self.source(file).split(separator: "\n").filter { $0.contains("case .") }
+            .compactMap { line in line.split(separator: "\"").dropFirst().first.map(String.init) }
+        return Set(quoted.filter { $0.contains(".") && !$0.contains(" ") })
+    }
+}

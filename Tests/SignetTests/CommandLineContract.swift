@@ -1,0 +1,176 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// One call of the program: what it is given, and what comes back.
+struct Call: Sendable, CustomTestStringConvertible {
+    let arguments: String
+    let status: Int32
+    let error: String
+
+    var testDescription: String { "signet \(self.arguments)" }
+}
+
+@Suite("The command line's contract with scripts", .timeLimit(.minutes(2)))
+struct CommandLineContract {
+    static let signet =
+        URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "signet").path
+
+    private func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> ProcessOutput {
+        try await runProcess(Self.signet, arguments, environment: ["PATH": "/usr/bin:/bin"].merging(environment) { $1 })
+    }
+
+    private func config(_ text: String, _ body: (String) async throws -> Void) async throws {
+        try await withTemporaryDirectory { try await body($0.write(Array(text.utf8), to: "config.yaml")) }
+    }
+
+    @Test(
+        "wrong usage exits 2 and names what is wrong",
+        arguments: [
+            Call(arguments: "frobnicate", status: 2, error: "Unexpected argument 'frobnicate'"),
+            Call(arguments: "entry create", status: 2, error: "--spiffe-id is required"),
+            Call(arguments: "entry create --spiffe-id spiffe://a/b", status: 2, error: "--selector is required"),
+            Call(
+                arguments: "entry create --spiffe-id nonsense --parent-id spiffe://a/b --selector unix:uid:1",
+                status: 2,
+                error: "--spiffe-id: 'nonsense' is not a SPIFFE ID"),
+            Call(
+                arguments: "entry create --spiffe-id spiffe://a/b --parent-id spiffe://a/c --selector unix", status: 2,
+                error: "--selector: 'unix'"),
+            Call(arguments: "token generate --ttl 0", status: 2, error: "--ttl: '0' is not a positive number"),
+            Call(arguments: "jwt mint --spiffe-id spiffe://a/b", status: 2, error: "--audience is required"),
+            Call(
+                arguments: "x509 mint --spiffe-id spiffe://a/b --write /nowhere", status: 2,
+                error: "/nowhere is not a folder"),
+            Call(
+                arguments: "server run --config /nowhere.yaml", status: 2, error: "cannot read the configuration file"),
+        ])
+    func wrongUsage(_ call: Call) async throws {
+        let result = try await self.run(call.arguments.split(separator: " ").map(String.init))
+        #expect(result.status == call.status)
+        #expect(result.errorText.contains(call.error), "\(result.errorText)")
+        #expect(result.output.isEmpty)
+    }
+
+    @Test(
+        "a command without a server or an agent exits 1 and says what to start",
+        arguments: [
+            Call(arguments: "entry show", status: 1, error: "signet server run"),
+            Call(arguments: "healthcheck", status: 1, error: "does not serve"),
+            Call(arguments: "workload fetch x509", status: 1, error: "signet agent run"),
+        ])
+    func nobodyThere(_ call: Call) async throws {
+        try await withTemporaryDirectory { directory in
+            let arguments = call.arguments.split(separator: " ").map(String.init)
+            let result = try await self.run(arguments + ["--socket-path", directory.path("no.sock")])
+            #expect(result.status == call.status)
+            #expect(result.errorText.contains(call.error), "\(result.errorText)")
+            #expect(result.errorText.contains(directory.path("no.sock")))
+        }
+    }
+
+    @Test("--help and --version exit 0 and write to standard output")
+    func help() async throws {
+        let help = try await self.run(["--help"])
+        #expect(help.status == 0)
+        #expect(help.outputText.contains("Exit codes: 0 done, 1 failed, 2 wrong usage or configuration."))
+        #expect(help.error.isEmpty)
+        let version = try await self.run(["--version"])
+        #expect(version.status == 0)
+        #expect(version.outputText.wholeMatch(of: #/\d+\.\d+\.\d+\n/#) != nil)
+    }
+
+    @Test("an unknown key is refused with its line and the nearest known key")
+    func unknownKey() async throws {
+        try await self.config("server:\n  trust_domain: example.org\n  bind_prot: 8081\n") { path in
+            let result = try await self.run(["config", "validate", "--config", path])
+            #expect(result.status == 2)
+            #expect(
+                result.errorText
+                    == "signet: \(path), line 3: unknown key 'server.bind_prot'; did you mean 'server.bind_port'?\n")
+        }
+    }
+
+    @Test(
+        "a malformed value is refused with its key",
+        arguments: [
+            ("bind_port: 70000", "'server.bind_port' is '70000': expected a number from 0 to 65535"),
+            ("ca_ttl: 24", "'server.ca_ttl' is '24': expected a duration with its unit, as 90s, 1h30m or 24h"),
+            ("ca_key_type: dsa", "'server.ca_key_type' is 'dsa': expected one of ec-p256, ec-p384, rsa-2048, rsa-4096"),
+            ("min_tls_version: \"1.1\"", "'server.min_tls_version' is '1.1': expected one of 1.2, 1.3"),
+        ])
+    func malformedValue(line: String, error: String) async throws {
+        try await self.config("server:\n  trust_domain: example.org\n  \(line)\n") { path in
+            let result = try await self.run(["config", "validate", "--config", path])
+            #expect(result.status == 2)
+            #expect(result.errorText == "signet: \(error)\n")
+        }
+    }
+
+    @Test("a default lifetime the authority cannot guarantee is refused")
+    func lifetimeTooLong() async throws {
+        try await self.config("server:\n  trust_domain: example.org\n  ca_ttl: 1h\n  default_x509_svid_ttl: 1h\n") {
+            path in
+            let result = try await self.run(["config", "validate", "--config", path])
+            #expect(result.status == 2)
+            #expect(result.errorText.contains("default_x509_svid_ttl"), "\(result.errorText)")
+            #expect(result.errorText.contains("10m"), "\(result.errorText)")
+        }
+    }
+
+    @Test("the example configurations are valid", arguments: ["server", "agent"])
+    func examples(name: String) async throws {
+        let root = URL(filePath: #filePath).pathComponents.dropFirst().dropLast(3).reduce("") { "\($0)/\($1)" }
+        let result = try await self.run(["config", "validate", "--config", "\(root)/Config/\(name).yaml"])
+        #expect(result.status == 0, "\(result.errorText)")
+        #expect(result.outputText == "\(root)/Config/\(name).yaml: valid\n")
+    }
+
+    @Test("flags beat environment beats file")
+    func precedence() async throws {
+        try await self.config("server:\n  trust_domain: example.org\n  bind_port: 1x\n") { path in
+            let file = try await self.run(["server", "run", "--config", path])
+            #expect(file.errorText.hasPrefix("signet: 'server.bind_port' is '1x'"), "\(file.errorText)")
+            let environment = try await self.run(
+                ["server", "run", "--config", path], environment: ["SIGNET_SERVER_BIND_PORT": "2x"])
+            #expect(environment.errorText.hasPrefix("signet: 'server.bind_port' is '2x'"), "\(environment.errorText)")
+            let flag = try await self.run(
+                ["server", "run", "--config", path, "--bind-port", "3x"], environment: ["SIGNET_SERVER_BIND_PORT": "2x"]
+            )
+            #expect(flag.errorText.hasPrefix("signet: 'server.bind_port' is '3x'"), "\(flag.errorText)")
+            let spire = try await self.run(["server", "run", "-config", path, "-serverPort=4x"])
+            #expect(spire.errorText.hasPrefix("signet: 'server.bind_port' is '4x'"), "\(spire.errorText)")
+        }
+    }
+
+    @Test("keys that exclude each other are refused")
+    func contradictions() async throws {
+        let agent = "agent:\n  trust_domain: example.org\n  server_address: 127.0.0.1\n"
+        try await self.config(agent + "  insecure_bootstrap: true\n  trust_bundle_path: /etc/hosts\n") { path in
+            let result = try await self.run(["config", "validate", "--config", path])
+            #expect(result.status == 2)
+            #expect(
+                result.errorText
+                    == "signet: 'agent.trust_bundle_path' and 'agent.insecure_bootstrap': give one of them\n")
+        }
+    }
+
+    @Test(
+        "SPIRE's own spellings work",
+        arguments: [
+            "entry create -spiffeID spiffe://a/b -parentID spiffe://a/c -selector unix:uid:1 -x509SVIDTTL 60 -dns a.b",
+            "entry show -spiffeID spiffe://a/b -selector unix:uid:1 -matchSelectorsOn subset",
+            "token generate -spiffeID spiffe://a/b -ttl 60",
+            "agent list -matchSelectorsOn any -selector a:b",
+            "jwt mint -spiffeID spiffe://a/b -audience x",
+        ])
+    func spireSpellings(arguments: String) async throws {
+        try await withTemporaryDirectory { directory in
+            let words = arguments.split(separator: " ").map(String.init)
+            let result = try await self.run(words + ["-socketPath", directory.path("no.sock")])
+            // Understood: it got as far as looking for the server.
+            #expect(result.status == 1, "\(result.errorText)")
+            #expect(result.errorText.contains("no socket at"))
+        }
+    }
+}

@@ -1,0 +1,220 @@
+import FoundationEssentials
+import GRPCCore
+import Logging
+import Rotation
+import SPIFFE
+import TestSupport
+import Testing
+import WorkloadAPI
+import WorkloadAPIProtos
+
+@Suite("JWTSource", .timeLimit(.minutes(1)))
+struct JWTSourceTests {
+    let api: ScriptedWorkloadAPI
+    let authority: TestAuthority
+    let time = ManualInstants()
+
+    init() throws {
+        self.api = try ScriptedWorkloadAPI()
+        self.authority = try TestAuthority(trustDomain: "example.org")
+    }
+
+    static let web = "spiffe://example.org/web"
+
+    private func makeSource() throws -> JWTSource {
+        JWTSource(
+            client: try self.api.client(instants: self.time.instants),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), instants: self.time.instants)
+    }
+
+    /// The next call is answered with a token of five minutes for whoever is asked for.
+    private func grant(_ count: Int = 1) {
+        for _ in 1...count {
+            self.api.jwtSVID { [authority] request in
+                let id = request.spiffeID.isEmpty ? Self.web : request.spiffeID
+                return .with([try authority.jwtMessage(id, audience: request.audience)])
+            }
+        }
+    }
+
+    @Test("a token is fetched once for the first half of its life")
+    func cached() async throws {
+        self.grant(2)
+        let source = try self.makeSource()
+        try await self.api.serve { () async throws in
+            let first = try await source.token(for: ["db"])
+            self.time.advance(by: .seconds(149))
+            #expect(try await source.token(for: ["db"]).token == first.token)
+            #expect(self.api.calls.count == 1)
+            self.time.advance(by: .seconds(1))
+            #expect(try await source.token(for: ["db"]).token != first.token)
+            #expect(self.api.calls.count == 2)
+        }
+    }
+
+    @Test("WAPI-35: a token for another audience, or another identity, is not taken from the cache")
+    func otherAudience() async throws {
+        self.grant(3)
+        let source = try self.makeSource()
+        try await self.api.serve { () async throws in
+            #expect(try await source.token(for: ["db"]).audience == ["db"])
+            #expect(try await source.token(for: ["db", "cache"]).audience == ["cache", "db"])
+            let other = id("spiffe://example.org/other")
+            #expect(try await source.token(for: ["db"], spiffeID: other).id == other)
+            #expect(try await source.token(for: ["cache", "db"]).audience == ["cache", "db"])
+        }
+        #expect(self.api.calls.count == 3)
+    }
+
+    @Test("while the Workload API is away a token serves until it expires")
+    func away() async throws {
+        self.grant()
+        let source = try self.makeSource()
+        let first = try await self.api.serve { try await source.token(for: ["db"]) }
+        self.time.advance(by: .seconds(299))
+        #expect(try await source.token(for: ["db"]).token == first.token)
+        self.time.advance(by: .seconds(1))
+        do {
+            _ = try await source.token(for: ["db"])
+            Issue.record("an expired token was handed out")
+        } catch WorkloadAPIError.unavailable {}
+    }
+
+    @Test("WAPI-29: a token that is denied is withdrawn, its last one dropped")
+    func denied() async throws {
+        self.grant()
+        self.api.jwtSVID { _ in throw RPCError(code: .permissionDenied, message: "no") }
+        let source = try self.makeSource()
+        try await self.api.serve { () async throws in
+            _ = try await source.token(for: ["db"])
+            self.time.advance(by: .seconds(150))
+            await #expect(throws: WorkloadAPIError.permissionDenied("no")) { try await source.token(for: ["db"]) }
+        }
+        // Nothing is left to serve with the Workload API away.
+        do {
+            _ = try await source.token(for: ["db"])
+            Issue.record("a withdrawn token was handed out")
+        } catch WorkloadAPIError.unavailable {}
+    }
+
+    @Test("who asks for the same token at the same time shares one call")
+    func singleFlight() async throws {
+        let gate = Gate()
+        self.api.jwtSVID { [authority] request in
+            try await gate.wait()
+            return .with([try authority.jwtMessage(Self.web, audience: request.audience)])
+        }
+        let source = try self.makeSource()
+        try await self.api.serve { () async throws in
+            try await withThrowingTaskGroup(of: String.self) { group in
+                for _ in 1...10 { group.addTask { try await source.token(for: ["db"]).token } }
+                try await self.api.waitForCalls(1)
+                gate.open()
+                let tokens = try await group.reduce(into: Set<String>()) { $0.insert($1) }
+                #expect(tokens.count == 1)
+            }
+        }
+        #expect(self.api.calls.count == 1)
+    }
+
+    @Test("WAPI-53: a caller's token is validated locally with the bundle of its subject's trust domain")
+    func local() async throws {
+        let foreign = try TestAuthority(trustDomain: "foreign.test")
+        self.api.jwtBundles(.send(.with(["spiffe://example.org": self.authority.keySetData])), .hold)
+        let source = try self.makeSource()
+        try await self.following(source) {
+            try await source.waitUntilReady()
+            let token = try self.authority.jwt(sub: Self.web, aud: ["db"])
+            #expect(try source.validateLocally(token, audience: "db").id == id(Self.web))
+            #expect(throws: JWTSVIDError.self) { try source.validateLocally(token, audience: "cache") }
+            let stranger = try foreign.jwt(sub: "spiffe://foreign.test/web", aud: ["db"])
+            #expect(throws: JWTSVIDError.unknownTrustDomain(foreign.trustDomain)) {
+                try source.validateLocally(stranger, audience: "db")
+            }
+            self.time.advance(by: .seconds(300))
+            #expect(throws: JWTSVIDError.expired(Date(timeIntervalSince1970: 1_800_000_300))) {
+                try source.validateLocally(token, audience: "db")
+            }
+        }
+    }
+
+    @Test("without bundles nothing is validated locally")
+    func noBundles() throws {
+        let source = try self.makeSource()
+        #expect(throws: WorkloadAPIError.notReady) { try source.validateLocally("a.b.c", audience: "db") }
+    }
+
+    @Test("WAPI-47: a bundle that is left out of a message validates nothing any more")
+    func withdrawnBundle() async throws {
+        let foreign = try TestAuthority(trustDomain: "foreign.test")
+        let gate = Gate()
+        self.api.jwtBundles(
+            .send(
+                .with([
+                    "spiffe://example.org": self.authority.keySetData, "spiffe://foreign.test": foreign.keySetData,
+                ])), .wait(gate), .send(.with(["spiffe://example.org": self.authority.keySetData])),
+            .fail(.permissionDenied, "done"))
+        let source = try self.makeSource()
+        let token = try foreign.jwt(sub: "spiffe://foreign.test/web", aud: ["db"])
+        try await self.following(source) {
+            try await source.waitUntilReady()
+            #expect(try source.validateLocally(token, audience: "db").id == id("spiffe://foreign.test/web"))
+            gate.open()
+            // WAPI-46: denied, the source waits to ask again.
+            try await self.time.waitForSleepers(1)
+            #expect(throws: WorkloadAPIError.permissionDenied("done")) { try source.bundles() }
+        }
+    }
+
+    @Test("WAPI-52: validation by the Workload API is what validate does")
+    func remote() async throws {
+        self.api.validation { _ in .valid(Self.web) }
+        let source = try self.makeSource()
+        let validated = try await self.api.serve { try await source.validate("a.b.c", audience: "db") }
+        #expect(validated.id == id(Self.web))
+        #expect(self.api.calls.map(\.path) == ["/SpiffeWorkloadAPI/ValidateJWTSVID"])
+    }
+
+    private func following(_ source: JWTSource, _ body: () async throws -> Void) async throws {
+        try await self.api.serve { () async throws in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try? await source.run() }
+                try await body()
+                group.cancelAll()
+            }
+        }
+    }
+}
+
+@Suite("SingleFlight", .timeLimit(.minutes(1)))
+struct SingleFlightTests {
+    struct Failed: Error {}
+
+    @Test("a failure is shared, and not remembered")
+    func failure() async throws {
+        let flights = SingleFlight<String, Int>()
+        await #expect(throws: Failed.self) { try await flights.run("a") { throw Failed() } }
+        #expect(try await flights.run("a") { 2 } == 2)
+    }
+
+    @Test("when the first caller is cancelled, another one takes its place")
+    func cancelled() async throws {
+        let flights = SingleFlight<String, Int>()
+        let started = Gate()
+        try await withThrowingTaskGroup(of: Int.self) { waiters async throws in
+            await withTaskGroup(of: Void.self) { first in
+                first.addTask {
+                    _ = try? await flights.run("a") {
+                        started.open()
+                        try await Gate().wait()
+                        return 1
+                    }
+                }
+                try? await started.wait()
+                waiters.addTask { try await flights.run("a") { 2 } }
+                first.cancelAll()
+            }
+            #expect(try await waiters.next() == 2)
+        }
+    }
+}

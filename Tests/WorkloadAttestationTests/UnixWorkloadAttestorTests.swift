@@ -1,0 +1,139 @@
+import Foundation
+import Glibc
+import Registration
+import TestSupport
+import Testing
+import WorkloadAttestation
+
+@Suite("The unix workload attestor", .timeLimit(.minutes(1)))
+struct UnixWorkloadAttestorTests {
+    private func selectors(
+        of child: ChildProcess, _ attestor: UnixWorkloadAttestor = UnixWorkloadAttestor(), uid: UInt32 = geteuid(),
+        gid: UInt32 = getegid(), wanted: [Selector] = []
+    ) async throws -> [String] {
+        let findings = try await attest(
+            child.workload(uid: uid, gid: gid), with: [attestor], wanted: WantedSelectors(wanted))
+        return findings.selectors.map(\.description).sorted()
+    }
+
+    @Test("a process has the uid and gid of its connection")
+    func userAndGroup() async throws {
+        let selectors = try await self.selectors(of: ChildProcess())
+        #expect(selectors.contains("unix:uid:\(geteuid())"))
+        #expect(selectors.contains("unix:gid:\(getegid())"))
+    }
+
+    @Test("names are what id prints")
+    func names() async throws {
+        let selectors = try await self.selectors(of: ChildProcess())
+        for (option, key) in [("-un", "user"), ("-gn", "group")] {
+            let id = try await runProcess("id", [option])
+            let name = id.outputText.trimmingCharacters(in: .newlines)
+            // `id` fails for a number without a name, which it prints.
+            #expect(selectors.contains("unix:\(key):\(name)") == (id.status == 0))
+        }
+    }
+
+    @Test("another user without a name has numbers only", .enabled(if: isRoot))
+    func unnamedUser() async throws {
+        let prefix = ["/usr/bin/setpriv", "--reuid=54321", "--regid=54322", "--clear-groups"]
+        let selectors = try await self.selectors(of: ChildProcess(prefix: prefix), uid: 54_321, gid: 54_322)
+        #expect(selectors.filter { !$0.hasPrefix("unix:path:") } == ["unix:gid:54322", "unix:uid:54321"])
+    }
+
+    @Test("supplementary groups come as numbers, and as names where they have one", .enabled(if: isRoot))
+    func supplementaryGroups() async throws {
+        let prefix = ["/usr/bin/setpriv", "--reuid=54321", "--regid=54322", "--groups=1,54323"]
+        let selectors = try await self.selectors(of: ChildProcess(prefix: prefix), uid: 54_321, gid: 54_322)
+        #expect(
+            selectors.filter { $0.hasPrefix("unix:supplementary") } == [
+                "unix:supplementary_gid:1", "unix:supplementary_gid:54323", "unix:supplementary_group:daemon",
+            ])
+    }
+
+    @Test("the path is the program's, not that of a link to it")
+    func path() async throws {
+        try await withTemporaryDirectory { directory in
+            let program = try Self.copyShell(to: directory, "program")
+            try FileManager.default.createSymbolicLink(
+                atPath: directory.path("link"), withDestinationPath: program)
+            let selectors = try await self.selectors(of: ChildProcess(shell: directory.path("link")))
+            #expect(selectors.contains("unix:path:\(program)"))
+        }
+    }
+
+    @Test("without discovery there is no path and no hash")
+    func noDiscovery() async throws {
+        let selectors = try await self.selectors(
+            of: ChildProcess(), UnixWorkloadAttestor(discoversPath: false),
+            wanted: [Selector(type: "unix", value: "sha256:00")])
+        #expect(!selectors.contains { $0.hasPrefix("unix:path") || $0.hasPrefix("unix:sha256") })
+    }
+
+    @Test("the hash is what sha256sum prints")
+    func hash() async throws {
+        try await withTemporaryDirectory { directory in
+            let program = try Self.copyShell(to: directory, "program")
+            let sum = try await runProcess("sha256sum", [program]).outputText.prefix(64)
+            let child = try ChildProcess(shell: program)
+            let attestor = UnixWorkloadAttestor()
+            let wanted = [try Selector(type: "unix", value: "sha256:00")]
+            // The second answer may come from memory.
+            for _ in 1...2 {
+                let selectors = try await self.selectors(of: child, attestor, wanted: wanted)
+                #expect(selectors.contains("unix:sha256:\(sum)"))
+            }
+        }
+    }
+
+    @Test("the hash is of the program that runs, not of what has taken its path")
+    func hashOfReplacedProgram() async throws {
+        try await withTemporaryDirectory { directory in
+            let program = try Self.copyShell(to: directory, "program")
+            let sum = try await runProcess("sha256sum", [program]).outputText.prefix(64)
+            let child = try ChildProcess(shell: program)
+            try FileManager.default.removeItem(atPath: program)
+            try directory.write(Array("another".utf8), to: "program", mode: 0o755)
+            let selectors = try await self.selectors(
+                of: child, wanted: [Selector(type: "unix", value: "sha256:00")])
+            #expect(selectors.contains("unix:sha256:\(sum)"))
+            #expect(selectors.contains("unix:path:\(program) (deleted)"))
+        }
+    }
+
+    @Test("a program is not hashed when no entry asks for it")
+    func noHash() async throws {
+        let selectors = try await self.selectors(
+            of: ChildProcess(), wanted: [Selector(type: "unix", value: "path:/x"), Selector(type: "k8s", value: "sha256:0")])
+        #expect(!selectors.contains { $0.hasPrefix("unix:sha256") })
+    }
+
+    @Test("a program longer than the limit is not hashed, and it is said why")
+    func sizeLimit() async throws {
+        let child = try ChildProcess()
+        let findings = try await attest(
+            child.workload(), with: [UnixWorkloadAttestor(workloadSizeLimit: 100)],
+            wanted: WantedSelectors([Selector(type: "unix", value: "sha256:00")]))
+        let size = try FileManager.default.attributesOfItem(
+            atPath: URL(fileURLWithPath: "/bin/sh").resolvingSymlinksInPath().path)[.size] as? Int
+        #expect(
+            findings.undetermined == ["unix:sha256": "the program has \(try #require(size)) bytes, the limit is 100"])
+        #expect(!findings.selectors.contains { $0.value.hasPrefix("sha256") })
+    }
+
+    @Test("a program whose name looks like the status of a process changes nothing")
+    func misleadingName() async throws {
+        try await withTemporaryDirectory { directory in
+            let program = try Self.copyShell(to: directory, "a) R 1 (b")
+            let selectors = try await self.selectors(of: ChildProcess(shell: program))
+            #expect(selectors.contains("unix:path:\(program)"))
+        }
+    }
+
+    private static func copyShell(to directory: TemporaryDirectory, _ name: String) throws -> String {
+        let path = directory.path(name)
+        let shell = URL(fileURLWithPath: "/bin/sh").resolvingSymlinksInPath()
+        try FileManager.default.copyItem(at: shell, to: URL(fileURLWithPath: path))
+        return path
+    }
+}

@@ -1,0 +1,709 @@
+#!/usr/bin/env python3
+"""Makes the test vectors of this folder that are not the public ones, with Python's `cryptography` and openssl.
+
+Run it in this folder: every case below is written anew, with new keys that are forgotten at the end. The public vectors
+(case.json says so) are not made here and stay as they are. What a case means is in its case.json; which members it may
+have, in Tests/SPIFFETests/Vectors/.
+"""
+import base64
+import datetime as dt
+import ipaddress
+import json
+import pathlib
+import subprocess
+import tempfile
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+
+HERE = pathlib.Path(__file__).resolve().parent
+UTC = dt.timezone.utc
+NOW = "2026-01-01T00:00:00Z"
+EARLY, LATE = dt.datetime(2025, 1, 1, tzinfo=UTC), dt.datetime(2100, 1, 1, tzinfo=UTC)
+PYTHON, OPENSSL, TEXT = "Python cryptography", "openssl", "written by hand"
+
+
+def write(standard, case, files, section, rules, expect, comment, source=PYTHON, **members):
+    folder = HERE / standard / case
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    meta = {"section": section, "rules": rules.split(), "expect": expect, "comment": comment, "source": source, **members}
+    (folder / "case.json").write_text(json.dumps(meta, indent=2, ensure_ascii=False) + "\n")
+
+
+# --- certificates
+
+
+def p256():
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def name(text):
+    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, text)] if text else [])
+
+
+def raw(oid, value, critical=False):
+    return x509.UnrecognizedExtension(ObjectIdentifier(oid), value), critical
+
+
+def key_usage(*bits):
+    every = ["digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+             "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"]
+    return x509.KeyUsage(**{bit: bit in bits for bit in every})
+
+
+def uri(text):
+    # Past the check for ASCII that the constructor makes.
+    value = x509.UniformResourceIdentifier("")
+    value._value = text
+    return value
+
+
+class CA:
+    def __init__(self, organisation="example.org", key=None, parent=None, **options):
+        self.name, self.key = name(organisation), key or p256()
+        options = {"subject": self.name, "ca": True, "usage": ("key_cert_sign", "crl_sign"), "eku": None,
+                   "sans": [uri("spiffe://example.org")], **options}
+        self.cert = certificate(parent or self, self.key, **options)
+
+
+def certificate(issuer, key, subject=None, sans=None, ca=False, path_length=None, usage=(
+        "digital_signature",), usage_critical=True, eku=("server", "client"), eku_critical=False, before=EARLY,
+        after=LATE, extra=(), constraints=None, basic=True, key_ids=True, issuer_name=None):
+    builder = (x509.CertificateBuilder().subject_name(subject or name("")).issuer_name(issuer_name or issuer.name)
+               .public_key(key.public_key()).serial_number(x509.random_serial_number())
+               .not_valid_before(before).not_valid_after(after))
+    extensions = []
+    if basic:
+        extensions.append((x509.BasicConstraints(ca, path_length), True))
+    if usage is not None:
+        extensions.append((key_usage(*usage), usage_critical))
+    if eku:
+        oids = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
+        extensions.append((x509.ExtendedKeyUsage([oids[use] for use in eku]), eku_critical))
+    if sans is None:
+        sans = [uri("spiffe://example.org/web")]
+    if isinstance(sans, bytes):
+        extensions.append(raw("2.5.29.17", sans, True))
+    elif sans:
+        extensions.append((x509.SubjectAlternativeName(sans), not subject))
+    if constraints is not None:
+        extensions.append((constraints, True))
+    if key_ids:
+        extensions.append((x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False))
+        extensions.append((x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), False))
+    for extension, critical in [*extensions, *extra]:
+        builder = builder.add_extension(extension, critical)
+    algorithm = None if isinstance(issuer.key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return builder.sign(issuer.key, algorithm)
+
+
+def der(*certificates):
+    return b"".join(c.public_bytes(serialization.Encoding.DER) if hasattr(c, "public_bytes") else c for c in certificates)
+
+
+def peer(case, chain, authorities, section, rules, expect, comment, openssl, source=PYTHON, now=NOW,
+         trust_domain="example.org", **members):
+    """A chain that a peer shows, and the authorities of example.org."""
+    if expect == "accept":
+        members = {"id": "spiffe://example.org/web", **members}
+    write("x509-svid", case, {"chain.der": chain if isinstance(chain, bytes) else der(*chain),
+                              "authorities.der": der(*authorities)},
+          section, rules, expect, comment, source, bundles={trust_domain: "authorities.der"}, now=now,
+          openssl_verifies=openssl, **members)
+
+
+def own(case, chain, section, rules, expect, comment, key="none"):
+    write("x509-svid-own", case, {"chain.der": chain if isinstance(chain, bytes) else der(*chain)}, section, rules, expect,
+          comment, key=key)
+
+
+def context(tag, content, constructed=False):
+    assert len(content) < 128
+    return bytes([0x80 | (0x20 if constructed else 0) | tag, len(content)]) + content
+
+
+def sequence(content):
+    assert len(content) < 256
+    return bytes([0x30]) + (bytes([0x81]) if len(content) > 127 else b"") + bytes([len(content)]) + content
+
+
+def x509_peers():
+    ca = CA()
+    leaf = lambda issuer=ca, **options: certificate(issuer, p256(), **options)
+    path, leaf_rules, usage_ = "RFC 5280 §6.1", "X509-SVID §5.2", "X509-SVID §4.3"
+
+    peer("no-certificate", b"", [ca.cert], path, "X509-32", "x509_svid.empty_chain", "no certificate at all", False)
+    many = [leaf()]
+    many += [CA(f"ca {index}").cert for index in range(10)]
+    peer("eleven-certificates", many, [ca.cert], path, "X509-32", "x509_svid.chain_too_long",
+         "the leaf would be accepted without the ten others", True)
+    peer("no-uri-name", [leaf(sans=[x509.DNSName("web.example.org")])], [ca.cert], "X509-SVID §2", "X509-01",
+         "x509_svid.no_uri_name", "a DNS name only", True)
+    peer("no-san", [leaf(sans=[], subject=name("web"))], [ca.cert], "X509-SVID §2", "X509-01", "x509_svid.no_uri_name",
+         "no SAN extension", True)
+    peer("same-uri-twice", [leaf(sans=[uri("spiffe://example.org/web")] * 2)], [ca.cert], "X509-SVID §2", "X509-02",
+         "x509_svid.several_uri_names", "two URI names that are equal", True)
+    peer("spiffe-and-https", [leaf(sans=[uri("https://example.org/"), uri("spiffe://example.org/web")])], [ca.cert],
+         "X509-SVID §2", "X509-02", "x509_svid.several_uri_names", "one of the two is no SPIFFE ID", True)
+    peer("other-names", [leaf(sans=[uri("spiffe://example.org/web"), x509.DNSName("a.example.org"),
+                                    x509.DNSName("b.example.org"), x509.DNSName("c"),
+                                    x509.IPAddress(ipaddress.ip_address("192.0.2.1")),
+                                    x509.RFC822Name("web@example.org")])], [ca.cert],
+         "X509-SVID §2", "X509-03", "accept", "three DNS names, an address and an e-mail address beside the ID", True)
+    peer("scheme-sparfe", [leaf(sans=[uri("sparfe://example.org/web")])], [ca.cert], leaf_rules, "X509-36",
+         "x509_svid.invalid_spiffe_id/spiffe_id.wrong_scheme", "another scheme", True)
+    peer("scheme-https", [leaf(sans=[uri("https://example.org/web")])], [ca.cert], leaf_rules, "X509-36",
+         "x509_svid.invalid_spiffe_id/spiffe_id.wrong_scheme", "another scheme", True)
+    utf8 = "spiffe://ex\u00e4mple.org/web".encode()
+    peer("uri-not-ascii", [leaf(sans=sequence(context(6, utf8)))], [ca.cert], "SPIFFE-ID §2.1", "SID-35 SID-34",
+         "x509_svid.invalid_spiffe_id/spiffe_id.trust_domain_byte", "UTF-8 where IA5 belongs", True)
+    peer("uri-with-nul", [leaf(sans=sequence(context(6, b"spiffe://example.org/web\0")))], [ca.cert],
+         "SPIFFE-ID §2.2", "SID-35 SID-34", "x509_svid.invalid_spiffe_id/spiffe_id.path_byte", "a NUL at the end", True)
+    peer("uri-is-constructed", [leaf(sans=sequence(context(6, b"\x16\x01a", True)))], [ca.cert], "RFC 5280 §4.2.1.6",
+         "SID-34", "x509_svid.malformed_extension", "a URI name that is no string; OpenSSL does not look", True)
+    peer("key-usage-is-no-bit-string", [leaf(usage=None, extra=[raw("2.5.29.15", b"\x02\x01\x01", True)])], [ca.cert],
+         "RFC 5280 §4.2.1.3", "X509-32", "x509_svid.malformed_extension", "an INTEGER as key usage", False)
+    peer("ca-with-path", [certificate(ca, p256(), ca=True, usage=("key_cert_sign",))], [ca.cert], leaf_rules, "X509-33",
+         "x509_svid.leaf_is_ca", "a CA certificate with the ID of a workload", True)
+
+    peer("key-usage-of-spire", [leaf(usage=("digital_signature", "key_encipherment", "key_agreement"))], [ca.cert], usage_,
+         "X509-25", "accept", "03 02 03 A8, as SPIRE issues", True)
+    peer("only-key-encipherment", [leaf(usage=("key_encipherment",))], [ca.cert], usage_, "X509-24", "accept",
+         "without digitalSignature: lenient towards peers, §5.2 does not ask", True)
+    peer("extended-key-usage-critical", [leaf(eku_critical=True)], [ca.cert], "X509-SVID §4.4", "X509-29", "accept",
+         "a critical extended key usage", True)
+    peer("extended-key-usage-one-sided", [leaf(eku=("server",))], [ca.cert], "X509-SVID §4.4", "X509-30", "accept",
+         "serverAuth only: lenient towards peers", True)
+    peer("no-basic-constraints", [leaf(basic=False)], [ca.cert], "X509-SVID §4.1", "X509-50", "accept",
+         "a leaf without basic constraints is a leaf", True)
+    peer("subject-not-empty", [leaf(subject=name("web"))], [ca.cert], "X509-SVID §3.1", "X509-06", "accept",
+         "a subject, and a SAN that is not critical", True)
+    peer("unknown-extension", [leaf(extra=[raw("1.3.6.1.4.1.99999.1", b"\x05\x00")])], [ca.cert], "SPIFFE-ID §3",
+         "SID-29", "accept", "an extension nobody knows that is not critical", True)
+    peer("unknown-critical-extension", [leaf(extra=[raw("1.3.6.1.4.1.99999.1", b"\x05\x00", True)])], [ca.cert], path,
+         "X509-32", "x509_svid.unknown_critical_extension", "an extension nobody knows that is critical", False)
+
+    peer("expired", [leaf(after=dt.datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC))], [ca.cert], path, "X509-32",
+         "x509_svid.expired", "over for one second", False)
+    peer("last-second", [leaf(after=dt.datetime(2026, 1, 1, tzinfo=UTC))], [ca.cert], path, "X509-32", "accept",
+         "the end belongs to the validity period (RFC 5280 §4.1.2.5); OpenSSL ends a moment earlier", False)
+    peer("not-yet-valid", [leaf(before=dt.datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC))], [ca.cert], path, "X509-32",
+         "x509_svid.not_yet_valid", "in one second", False)
+    old = CA(after=dt.datetime(2025, 6, 1, tzinfo=UTC))
+    peer("authority-expired", [leaf(old)], [old.cert], path, "X509-32", "x509_svid.expired",
+         "the authority's own period counts, as in Go and OpenSSL", False)
+
+    good = leaf()
+    flipped = bytearray(der(good))
+    position = flipped.index(b"spiffe://example.org/web") + len("spiffe://example.org/")
+    flipped[position] ^= 1
+    peer("san-bit-flipped", bytes(flipped), [ca.cert], "SPIFFE-ID §3", "SID-28", "x509_svid.invalid_signature",
+         "the ID is inside of what is signed", False)
+    twin = CA()
+    peer("other-key-same-name", [good], [twin.cert], path, "X509-32 X509-52", "x509_svid.invalid_signature",
+         "an authority of the right name and another key", False)
+    peer("same-subject-old-and-new", [good], [twin.cert, ca.cert], "X509-SVID §6.2", "X509-51", "accept",
+         "two authorities of one name: the second signed", True)
+    anonymous = CA(key_ids=False)
+    peer("same-subject-without-key-ids", [leaf(anonymous, key_ids=False)], [twin.cert, anonymous.cert], "X509-SVID §6.2",
+         "X509-51", "accept", "two authorities of one name and no key identifiers to choose by; OpenSSL tries only the first", False)
+    other = CA("other")
+    peer("other-issuer", [good], [other.cert], path, "X509-32", "x509_svid.no_trusted_issuer",
+         "no authority of the issuer's name", False)
+    peer("issuer-is-not-subject", [leaf(issuer_name=name("other"))], [ca.cert], path, "X509-32",
+         "x509_svid.no_trusted_issuer", "signed by the authority, but with another issuer's name", False)
+    peer("own-root-sent-along", [leaf(other), other.cert], [ca.cert], path, "X509-52", "x509_svid.no_trusted_issuer",
+         "the peer brings its own self-signed root", False)
+    peer("root-sent-along", [good, ca.cert], [ca.cert], path, "X509-52", "accept",
+         "the peer sends the authority along, which the bundle has anyway", True)
+    peer("no-authorities", [good], [], "X509-SVID §6.2", "X509-47 BUN-16", "x509_svid.no_x509_authorities",
+         "a bundle without X.509 authorities", False)
+    crowd = [CA(key_ids=False).cert for _ in range(65)]
+    peer("many-authorities-of-one-name", [leaf(anonymous, key_ids=False)], crowd, path, "X509-32",
+         "x509_svid.too_many_signature_checks", "65 authorities of the issuer's name, none of which signed", False)
+
+    first = CA("first", parent=ca)
+    second = CA("second", parent=first)
+    peer("two-intermediates", [leaf(second), second.cert, first.cert], [ca.cert], "X509-SVID §3.2", "X509-12 X509-14",
+         "accept", "root, two intermediates, leaf", True)
+    peer("two-intermediates-unordered", [leaf(second), first.cert, second.cert], [ca.cert], "X509-SVID §3.2", "X509-14",
+         "accept", "the order above the leaf does not matter", True)
+    peer("intermediate-missing", [leaf(second), second.cert], [ca.cert], "X509-SVID §3.2", "X509-14",
+         "x509_svid.no_trusted_issuer", "the middle one is missing", False)
+    peer("useless-certificate", [good, other.cert], [ca.cert], "X509-SVID §3.2", "X509-14", "accept",
+         "a certificate that is not on the path is not judged", True)
+    peer("intermediate-as-authority", [leaf(first)], [first.cert], "X509-SVID §6.1", "X509-43", "accept",
+         "an authority that is not self-signed", None)
+    no_ca = CA("first", parent=ca, ca=False)
+    peer("intermediate-not-ca", [leaf(no_ca), no_ca.cert], [ca.cert], path, "X509-16 X509-32",
+         "x509_svid.issuer_is_not_ca", "cA is false", False)
+    no_basic = CA("first", parent=ca, basic=False)
+    peer("intermediate-without-basic-constraints", [leaf(no_basic), no_basic.cert], [ca.cert], path, "X509-08 X509-32",
+         "x509_svid.issuer_is_not_ca", "no basic constraints", False)
+    no_sign = CA("first", parent=ca, usage=("digital_signature", "crl_sign"))
+    peer("intermediate-without-cert-sign", [leaf(no_sign), no_sign.cert], [ca.cert], path, "X509-22 X509-32",
+         "x509_svid.issuer_may_not_sign", "key usage without keyCertSign", False)
+    late = CA("first", parent=ca, after=dt.datetime(2025, 6, 1, tzinfo=UTC))
+    peer("intermediate-expired", [leaf(late), late.cert], [ca.cert], path, "X509-32", "x509_svid.expired",
+         "the leaf outlives its issuer", False)
+    again = CA("first", key=late.key, parent=ca)
+    peer("intermediate-expired-and-renewed", [leaf(late), late.cert, again.cert], [ca.cert], path, "X509-32", "accept",
+         "the same name and key in two certificates, one of them expired", None)
+    odd = CA("first", parent=ca, extra=[raw("1.3.6.1.4.1.99999.1", b"\x05\x00", True)])
+    peer("intermediate-with-unknown-critical-extension", [leaf(odd), odd.cert], [ca.cert], path, "X509-32",
+         "x509_svid.unknown_critical_extension", "every certificate of the path is asked", False)
+
+    narrow = CA(path_length=0)
+    peer("path-length-zero-direct", [leaf(narrow)], [narrow.cert], "X509-SVID §4.1", "X509-15", "accept",
+         "30 06 01 01 FF 02 01 00 and no intermediate", True)
+    below = CA("first", parent=narrow)
+    peer("path-length-zero-exceeded", [leaf(below), below.cert], [narrow.cert], "X509-SVID §4.1", "X509-15",
+         "x509_svid.path_length_exceeded", "30 06 01 01 FF 02 01 00 and an intermediate", False)
+    renewed = CA("example.org", parent=narrow)
+    peer("path-length-self-issued", [leaf(renewed), renewed.cert], [narrow.cert], path, "X509-15", "accept",
+         "a certificate whose issuer is its subject does not count", True)
+
+    def constrained(permitted=None, excluded=None):
+        return CA(constraints=x509.NameConstraints(permitted, excluded))
+
+    host, domain = constrained([uri("example.org")]), constrained([uri(".example.org")])
+    section = "X509-SVID §4.2"
+    peer("name-constraint-host", [leaf(host)], [host.cert], section, "X509-18", "accept",
+         "30 11 A0 0F 30 0D 86 0B example.org", True)
+    foreign = constrained([uri("foreign.test")])
+    peer("name-constraint-other-host", [leaf(foreign)], [foreign.cert], section, "X509-18",
+         "x509_svid.name_not_permitted", "the authority may only speak for foreign.test", False)
+    peer("name-constraint-domain", [leaf(domain, sans=[uri("spiffe://a.example.org/web")])], [domain.cert], section,
+         "X509-18", "accept", "a leading dot covers what is below", True, id="spiffe://a.example.org/web",
+         trust_domain="a.example.org")
+    peer("name-constraint-domain-itself", [leaf(domain)], [domain.cert], section, "X509-18",
+         "x509_svid.name_not_permitted", "a leading dot does not cover the domain itself", False)
+    without = constrained(None, [uri("example.org")])
+    peer("name-constraint-excluded", [leaf(without)], [without.cert], section, "X509-18",
+         "x509_svid.name_not_permitted", "excluded by name", False)
+    middle = CA("first", parent=ca, constraints=x509.NameConstraints([uri("foreign.test")], None))
+    peer("name-constraint-of-intermediate", [leaf(middle), middle.cert], [ca.cert], section, "X509-18",
+         "x509_svid.name_not_permitted", "an intermediate may constrain as well", False)
+    dns = constrained([x509.DNSName("example.org")])
+    peer("name-constraint-dns", [leaf(dns, sans=[uri("spiffe://example.org/web"), x509.DNSName("web.example.org")])],
+         [dns.cert], section, "X509-18", "x509_svid.unjudged_name_constraint",
+         "a constraint on DNS names, and a leaf that has one", True)
+    peer("name-constraint-dns-unused", [leaf(dns)], [dns.cert], section, "X509-18", "accept",
+         "a constraint on DNS names, and a leaf that has none", True)
+
+    no_san = CA(sans=[])
+    peer("authority-without-san", [leaf(no_san)], [no_san.cert], "X509-SVID §3.2", "X509-09", "accept",
+         "an imported CA need not be an SVID", True)
+    slash = CA(sans=[uri("spiffe://example.org/")])
+    peer("authority-with-trailing-slash", [leaf(slash)], [slash.cert], "Trust Domain and Bundle, Appendix A", "X509-10",
+         "accept", "names of authorities are not judged; the standard's own example has this one", True)
+    signing = CA(usage=("digital_signature", "key_cert_sign"))
+    peer("authority-with-digital-signature", [leaf(signing)], [signing.cert], "X509-SVID §4.3", "X509-27", "accept",
+         "an imported CA may have digitalSignature", True)
+    only = CA(usage=("key_cert_sign",))
+    peer("authority-without-crl-sign", [leaf(only)], [only.cert], "X509-SVID §4.3", "X509-23", "accept",
+         "03 02 02 04", True)
+    with_eku = CA("first", parent=ca, eku=("server", "client"))
+    peer("authority-with-extended-key-usage", [leaf(with_eku), with_eku.cert], [ca.cert], "X509-SVID §4.4", "X509-31",
+         "accept", "signing certificates may have an extended key usage", True)
+
+    keys = {"p384": ec.generate_private_key(ec.SECP384R1()), "p521": ec.generate_private_key(ec.SECP521R1()),
+            "rsa-2048": rsa.generate_private_key(65537, 2048), "ed25519": ed25519.Ed25519PrivateKey.generate()}
+    for kind, key in keys.items():
+        issuer = CA(key=key)
+        peer(f"key-{kind}", [leaf(issuer)], [issuer.cert], path, "X509-32", "accept", f"an authority with {kind}", True)
+    issuer = CA(key=keys["rsa-2048"])
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        (folder / "ca.key").write_bytes(issuer.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        (folder / "ca.pem").write_bytes(issuer.cert.public_bytes(serialization.Encoding.PEM))
+        (folder / "extensions").write_text(
+            "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+            "subjectAltName=critical,URI:spiffe://example.org/web\n")
+
+        def run(*arguments):
+            subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+        run("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "leaf.key")
+        run("req", "-new", "-key", "leaf.key", "-subj", "/", "-out", "leaf.csr")
+        for digest in ["sha1", "sha384"]:
+            run("x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "20000", "-extfile",
+                "extensions", f"-{digest}", "-outform", "DER", "-out", f"{digest}.der", "-set_serial", "77")
+        # openssl dates a certificate from the moment it is made.
+        soon = (dt.datetime.now(UTC) + dt.timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        peer("signed-with-sha1", (folder / "sha1.der").read_bytes(), [issuer.cert], path, "X509-32",
+             "x509_svid.unsupported_signature", "RSA with SHA-1", None, OPENSSL, now=soon)
+        peer("made-by-openssl", (folder / "sha384.der").read_bytes(), [issuer.cert], path, "X509-32", "accept",
+             "RSA with SHA-384", True, OPENSSL, now=soon)
+
+    write("x509-svid", "no-bundle", {"chain.der": der(good), "authorities.der": der(CA("foreign.test").cert)},
+          "Trust Domain and Bundle §3", "BUN-02", "x509_svid.unknown_trust_domain",
+          "only the bundle of another trust domain is there", bundles={"foreign.test": "authorities.der"}, now=NOW,
+          openssl_verifies=False)
+
+
+def x509_own():
+    ca = CA()
+    leaf = lambda issuer=ca, **options: certificate(issuer, p256(), **options)
+    section = "X509-SVID §4.3"
+    own("empty", b"", "X509-SVID §3", "X509-49", "x509_svid.empty_chain", "no certificate")
+    own("garbage", b"\x30\x03\x02\x01\x00", "X509-SVID §3", "X509-49", "x509_svid.malformed_certificate", "DER, but no certificate")
+    own("trailing-byte", der(leaf()) + b"\0", "X509-SVID §3", "X509-49", "x509_svid.malformed_certificate",
+        "a byte after the leaf")
+    own("eleven-certificates", [leaf()] + [ca.cert] * 10, "X509-SVID §3", "X509-49", "x509_svid.chain_too_long",
+        "more than a peer would accept")
+    own("key-usage-not-critical", [leaf(usage_critical=False)], section, "X509-21", "x509_svid.key_usage_not_critical",
+        "the key usage is not critical")
+    own("no-digital-signature", [leaf(usage=("key_encipherment",))], section, "X509-24",
+        "x509_svid.digital_signature_missing", "03 02 05 20")
+    no_ca = CA("first", parent=ca, ca=False)
+    own("intermediate-not-ca", [leaf(no_ca), no_ca.cert], "X509-SVID §4.1", "X509-16", "x509_svid.issuer_is_not_ca",
+        "30 00")
+    no_sign = CA("first", parent=ca, usage=("crl_sign",))
+    own("intermediate-without-cert-sign", [leaf(no_sign), no_sign.cert], section, "X509-22",
+        "x509_svid.issuer_may_not_sign", "key usage without keyCertSign")
+    no_usage = CA("first", parent=ca, usage=None)
+    own("intermediate-without-key-usage", [leaf(no_usage), no_usage.cert], section, "X509-08 X509-20",
+        "x509_svid.issuer_may_not_sign", "no key usage: not a signing certificate")
+
+
+# --- SPIFFE IDs
+
+
+def spiffe_ids():
+    def case(folder, text, section, rules, expect, comment, kind="id"):
+        write("spiffe-id", folder, {"input.txt": text}, section, rules, expect, comment, TEXT, kind=kind)
+
+    ok, base = "accept", "spiffe://example.org"
+    case("with-path", f"{base}/ns/prod/sa/web", "§2.2", "SID-17", ok, "several segments")
+    case("without-path", base, "§2.2", "SID-15", ok, "the trust domain itself")
+    case("all-path-bytes", f"{base}/azAZ09.-_", "§2.2", "SID-16", ok, "every class of bytes")
+    case("dots-in-names", f"{base}/.a/..a/.../a.", "§2.2", "SID-14", ok, "dots beside other bytes")
+    case("looks-like-an-address", "spiffe://10.1.2.3/a", "§2.1", "SID-11", ok, "no special treatment")
+    case("longest", f"{base}/{'a' * 2027}", "§2.3", "SID-18", ok, "2048 bytes")
+    case("too-long", f"{base}/{'a' * 2028}", "§2.3", "SID-19", "spiffe_id.too_long", "2049 bytes")
+    case("longest-trust-domain", "spiffe://" + "a" * 255, "§2.3", "SID-20", ok, "255 bytes")
+    case("trust-domain-too-long", "spiffe://" + "a" * 256, "§2.3", "SID-20", "spiffe_id.trust_domain_too_long", "256 bytes")
+    case("empty", "", "§2", "SID-01", "spiffe_id.wrong_scheme", "nothing")
+    case("scheme-https", "https://example.org/a", "§2", "SID-01", "spiffe_id.wrong_scheme", "another scheme")
+    case("scheme-upper-case", "Spiffe://example.org/a", "§2.4", "SID-21", "spiffe_id.wrong_scheme", "strict, as go-spiffe")
+    case("one-slash", "spiffe:/example.org/a", "§2", "SID-01", "spiffe_id.wrong_scheme", "no authority")
+    case("no-trust-domain", "spiffe:///a", "§2", "SID-02", "spiffe_id.empty_trust_domain", "an empty authority")
+    case("user-info", "spiffe://u:p@example.org/a", "§2.1", "SID-06", "spiffe_id.user_info", "user and password")
+    case("port", "spiffe://example.org:8443/a", "§2.1", "SID-07", "spiffe_id.port", "a port")
+    case("upper-case-trust-domain", "spiffe://Example.org/a", "§2.1", "SID-08", "spiffe_id.upper_case_trust_domain", "")
+    case("address-in-brackets", "spiffe://[::1]/a", "§2.1", "SID-11", "spiffe_id.trust_domain_byte", "IPv6")
+    case("trust-domain-not-ascii", "spiffe://ex\u00e4mple.org/a", "§2.1", "SID-35", "spiffe_id.trust_domain_byte", "UTF-8")
+    case("not-utf8", b"spiffe://ex\xe4mple.org/a", "§2.1", "SID-09", "spiffe_id.trust_domain_byte", "Latin-1")
+    case("query", f"{base}/a?x=1", "§2", "SID-03", "spiffe_id.query", "a query")
+    case("fragment", f"{base}/a#", "§2", "SID-04", "spiffe_id.fragment", "an empty fragment")
+    case("percent-in-trust-domain", "spiffe://%65xample.org/a", "§2.1", "SID-10", "spiffe_id.percent_encoding", "%65 is e")
+    case("percent-in-path", f"{base}/%61", "§2.2", "SID-12", "spiffe_id.percent_encoding", "%61 is a")
+    case("empty-segment", f"{base}/a//b", "§2.2", "SID-13", "spiffe_id.empty_segment", "two slashes in a row")
+    case("dot-segment", f"{base}/a/../b", "§2.2", "SID-14", "spiffe_id.dot_segment", "two dots")
+    case("trailing-slash", f"{base}/a/", "§2.2", "SID-15", "spiffe_id.trailing_slash", "a slash at the end")
+    case("lone-slash", f"{base}/", "§2.2", "SID-15", "spiffe_id.trailing_slash", "a slash alone")
+    case("space", f"{base}/a ", "§2.2", "SID-35", "spiffe_id.path_byte", "nothing is trimmed")
+    case("path-without-slash", "a", "§2.2", "SID-13", "spiffe_id.relative_path", "a path on its own", kind="path")
+    case("bare-trust-domain", "example.org", "§2.1", "SID-33", ok, "a bare name", kind="trust-domain")
+    case("bare-trust-domain-is-id", base, "§2.1", "BUN-27", "spiffe_id.port", "an ID where a name belongs", kind="trust-domain")
+
+
+# --- tokens and bundles
+
+
+def b64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def number(value, length=None):
+    return b64url(value.to_bytes(length or (value.bit_length() + 7) // 8, "big"))
+
+
+def jwk(key, **members):
+    public = key.public_key() if hasattr(key, "private_bytes") else key
+    if isinstance(public, rsa.RSAPublicKey):
+        numbers = public.public_numbers()
+        return {"kty": "RSA", "n": number(numbers.n), "e": number(numbers.e), **members}
+    if isinstance(public, ed25519.Ed25519PublicKey):
+        raw_key = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        return {"kty": "OKP", "crv": "Ed25519", "x": b64url(raw_key), **members}
+    numbers, size = public.public_numbers(), (public.curve.key_size + 7) // 8
+    curve = {256: "P-256", 384: "P-384", 521: "P-521"}[public.curve.key_size]
+    return {"kty": "EC", "crv": curve, "x": number(numbers.x, size), "y": number(numbers.y, size), **members}
+
+
+def x5c(*certificates):
+    return [base64.b64encode(der(c)).decode() for c in certificates]
+
+
+HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
+
+
+def signature(key, algorithm, message):
+    digest = HASHES[algorithm[2:]]
+    if algorithm.startswith("ES"):
+        size = (key.curve.key_size + 7) // 8
+        r, s = utils.decode_dss_signature(key.sign(message, ec.ECDSA(digest)))
+        return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+    pad = padding.PKCS1v15() if algorithm.startswith("RS") else padding.PSS(padding.MGF1(digest), digest.digest_size)
+    return key.sign(message, pad, digest)
+
+
+def text(value):
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+CLAIMS = {"sub": "spiffe://example.org/web", "aud": ["reports"], "exp": 4102444800, "iat": 1735689600}
+HEADER = {"alg": "ES256", "kid": "jwt-1", "typ": "JWT"}
+
+
+def token(key, header=HEADER, claims=CLAIMS, algorithm="ES256"):
+    message = f"{b64url(text(header).encode())}.{b64url(text(claims).encode())}"
+    return f"{message}.{b64url(signature(key, algorithm, message.encode()))}"
+
+
+def without(members, *names):
+    return {key: value for key, value in members.items() if key not in names}
+
+
+def jwt_svids():
+    key, other, authority = p256(), p256(), CA()
+    keys = {"P-384": ec.generate_private_key(ec.SECP384R1()), "P-521": ec.generate_private_key(ec.SECP521R1()),
+            "RSA": rsa.generate_private_key(65537, 2048)}
+    bundle = {"keys": [jwk(key, use="jwt-svid", kid="jwt-1"), jwk(other, use="jwt-svid", kid="jwt-2")]}
+
+    def case(folder, content, section, rules, expect, comment, bundle=bundle, audience="reports", now=NOW, trust_domain="example.org",
+             more=(), **members):
+        if expect == "accept":
+            members = {"id": "spiffe://example.org/web", **members}
+        bundles = {trust_domain: "bundle.json"} | {name_: f"bundle-{name_}.json" for name_, _ in more}
+        files = {"token.txt": content, "bundle.json": json.dumps(bundle, indent=1) + "\n"}
+        files |= {f"bundle-{name_}.json": json.dumps(value, indent=1) + "\n" for name_, value in more}
+        write("jwt-svid", folder, files, section, rules, expect, comment, bundles=bundles, audience=audience, now=now, **members)
+
+    t = lambda **options: token(key, **options)
+    refused = "jwt_svid.token/"
+    parts = t().split(".")
+    case("no-audience-expected", t(), "Appendix A", "JWT-34", "jwt_svid.no_expected_audience", "", audience="")
+    case("json-serialization", json.dumps({"payload": parts[1], "signatures": [{"protected": parts[0], "signature": parts[2]}]}),
+         "§1", "JWT-01", refused + "notCompact", "JWS JSON serialization")
+    case("json-flattened", json.dumps({"payload": parts[1], "protected": parts[0], "signature": parts[2]}), "§1", "JWT-01",
+         refused + "notCompact", "JWS JSON serialization, flattened")
+    case("five-parts", ".".join([parts[0], "a", "a", "a", "a"]), "§2", "JWT-03", refused + "notCompact", "the form of a JWE")
+    for algorithm in ["none", "None", "HS256", "EdDSA", "ES256K", "rs256"]:
+        case(f"alg-{algorithm}", t(header=HEADER | {"alg": algorithm}), "§2.1", "JWT-05", refused + "unsupportedAlgorithm", "")
+    case("alg-missing", t(header=without(HEADER, "alg")), "§2.1", "JWT-05", refused + "missingAlgorithm", "")
+    case("alg-before-payload", b64url(text(HEADER | {"alg": "none"}).encode()) + ".%%%.", "§4", "JWT-20",
+         refused + "unsupportedAlgorithm", "what is wrong with alg comes first")
+    for algorithm in ["ES384", "RS256"]:
+        case(f"alg-{algorithm}-with-p256", t(header=HEADER | {"alg": algorithm}), "§4", "JWT-35",
+             refused + "algorithmDoesNotMatchKey", "the key of that kid is P-256")
+    for curve, algorithm in [("P-384", "ES384"), ("P-521", "ES512"), ("RSA", "RS256"), ("RSA", "RS384"), ("RSA", "RS512"),
+                             ("RSA", "PS256"), ("RSA", "PS384"), ("RSA", "PS512")]:
+        case(f"alg-{algorithm}", token(keys[curve], HEADER | {"alg": algorithm}, algorithm=algorithm), "§2.1", "JWT-04",
+             "accept", "", bundle={"keys": [jwk(keys[curve], use="jwt-svid", kid="jwt-1")]})
+    case("no-kid", t(header=without(HEADER, "kid")), "§2.2", "JWT-06", "accept", "the key is in the bundle")
+    case("no-kid-and-no-key", token(p256(), header=without(HEADER, "kid")), "§2.2", "JWT-06", "jwt_svid.no_matching_authority", "")
+    case("unknown-kid", t(header=HEADER | {"kid": "jwt-9"}), "§2.2", "JWT-36", "jwt_svid.unknown_key_id", "")
+    case("key-of-other-kid", t(header=HEADER | {"kid": "jwt-2"}), "§4", "JWT-21", refused + "invalidSignature", "")
+    case("no-typ", t(header=without(HEADER, "typ")), "§2.3", "JWT-07", "accept", "")
+    case("typ-JOSE", t(header=HEADER | {"typ": "JOSE"}), "§2.3", "JWT-08", "accept", "")
+    for value, label in [("jwt", "lower-case"), ("", "empty"), ("wit+jwt", "wit")]:
+        case(f"typ-{label}", t(header=HEADER | {"typ": value}), "§2.3", "JWT-08", "jwt_svid.unsupported_type", "")
+    case("typ-number", t(header=HEADER | {"typ": 5}), "§2.3", "JWT-08", refused + "headerMemberType", "")
+    case("key-in-header", token(p256(), header=HEADER | {"jwk": jwk(p256())}), "§2", "JWT-02", refused + "invalidSignature",
+         "a key in the header is never looked at")
+    case("crit", t(header=HEADER | {"crit": ["x"], "x": 1}), "§2", "JWT-38", refused + "criticalHeader", "")
+    case("crit-b64", t(header=HEADER | {"b64": False, "crit": ["b64"]}), "§2", "JWT-38", refused + "criticalHeader", "")
+    case("duplicate-claim", t(claims='{"sub":"spiffe://a/x","sub":"spiffe://b/x","aud":"reports","exp":4102444800}'),
+         "RFC 7519 §4", "JWT-39", refused + "malformedPayload", "")
+    case("duplicate-header", t(header='{"alg":"ES256","alg":"ES256","kid":"jwt-1"}'), "RFC 7515 §4", "JWT-39",
+         refused + "malformedHeader", "")
+    case("other-claims", t(claims=CLAIMS | {"jti": "x", "iss": "y", "https://example.org/env": {"a": [1]}}), "§3", "JWT-09", "accept", "")
+    case("no-sub", t(claims=without(CLAIMS, "sub")), "§3.1", "JWT-11", "jwt_svid.missing_subject", "")
+    case("sub-number", t(claims=CLAIMS | {"sub": 1}), "§3.1", "JWT-11", "jwt_svid.missing_subject", "")
+    for label, value, error in [("empty", "", "wrong_scheme"), ("text", "invalid subject", "wrong_scheme"),
+                                ("trailing-slash", "spiffe://example.org/a/", "trailing_slash")]:
+        case(f"sub-{label}", t(claims=CLAIMS | {"sub": value}), "§3.1", "JWT-11",
+             f"jwt_svid.invalid_subject/spiffe_id.{error}", "")
+    case("sub-without-path", t(claims=CLAIMS | {"sub": "spiffe://example.org"}), "§3.1", "JWT-40", "accept",
+         "not forbidden by the text", id="spiffe://example.org")
+    case("aud-empty", t(claims=CLAIMS | {"aud": []}), "§3.2", "JWT-13", "jwt_svid.missing_audience", "")
+    case("aud-null", t(claims=CLAIMS | {"aud": None}), "§3.2", "JWT-13", "jwt_svid.missing_audience", "")
+    case("aud-number", t(claims=CLAIMS | {"aud": 5}), "RFC 7519 §4.1.3", "JWT-13", "jwt_svid.malformed_claim", "")
+    case("aud-string", t(claims=CLAIMS | {"aud": "reports"}), "§3.2", "JWT-14 JWT-37", "accept", "")
+    case("aud-among-others", t(claims=CLAIMS | {"aud": ["x", "reports"]}), "§3.2", "JWT-14", "accept", "")
+    case("aud-upper-case", t(claims=CLAIMS | {"aud": ["Reports"]}), "§3.2", "JWT-14", "jwt_svid.audience_mismatch", "")
+    case("aud-longer", t(claims=CLAIMS | {"aud": ["reports2"]}), "§3.2", "JWT-14", "jwt_svid.audience_mismatch", "")
+    case("aud-equivalent", t(claims=CLAIMS | {"aud": ["\u212a"]}), "RFC 7519 §7.3", "JWT-14", "jwt_svid.audience_mismatch",
+         "KELVIN SIGN is canonically equivalent to K, and another code point", audience="K")
+    case("exp-null", t(claims=CLAIMS | {"exp": None}), "§3.3", "JWT-18", "jwt_svid.malformed_claim", "")
+    case("exp-string", t(claims=CLAIMS | {"exp": "4102444800"}), "§3.3", "JWT-18", "jwt_svid.malformed_claim", "")
+    case("exp-huge", t(claims='{"sub":"spiffe://example.org/web","aud":"reports","exp":1e300}'), "RFC 7519 §2", "JWT-22",
+         "jwt_svid.malformed_claim", "after the year 9999")
+    at = int(dt.datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+    case("exp-ten-minutes-ago", t(claims=CLAIMS | {"exp": at - 600}), "§4", "JWT-22", "jwt_svid.expired", "")
+    case("exp-now", t(claims=CLAIMS | {"exp": at}), "RFC 7519 §4.1.4", "JWT-22", "jwt_svid.expired", "the moment itself is too late")
+    case("exp-in-a-second", t(claims=CLAIMS | {"exp": at + 1}), "§4", "JWT-22", "accept", "")
+    case("exp-fraction", t(claims=CLAIMS | {"exp": at + 0.5}), "§4", "JWT-22 JWT-37", "accept", "")
+    case("exp-within-leeway", t(claims=CLAIMS | {"exp": at - 59}), "§4", "JWT-22", "accept", "", leeway_seconds=60)
+    case("exp-beyond-leeway", t(claims=CLAIMS | {"exp": at - 60}), "§4", "JWT-22", "jwt_svid.expired", "", leeway_seconds=60)
+    case("nbf-in-future", t(claims=CLAIMS | {"nbf": at + 1}), "§4", "JWT-22", "jwt_svid.not_yet_valid", "")
+    case("nbf-within-leeway", t(claims=CLAIMS | {"nbf": at + 60}), "§4", "JWT-22", "accept", "", leeway_seconds=60)
+    case("nbf-now", t(claims=CLAIMS | {"nbf": at}), "RFC 7519 §4.1.5", "JWT-22", "accept", "")
+    case("iat-in-future", t(claims=CLAIMS | {"iat": at + 3600}), "RFC 7519 §4.1.6", "JWT-22", "accept", "iat has no say")
+    case("payload-changed", f"{parts[0]}.{b64url(text(CLAIMS | {'sub': 'spiffe://example.org/db'}).encode())}.{parts[2]}", "§4",
+         "JWT-21 SID-28", refused + "invalidSignature", "")
+    case("no-signature", f"{parts[0]}.{parts[1]}.", "§4", "JWT-21", refused + "malformedSignature", "")
+    case("padded", f"{parts[0]}.{parts[1]}.{parts[2]}==", "§4", "JWT-21", refused + "malformedSignature", "base64 padding")
+    case("garbage", "garbage", "§4", "JWT-21", refused + "notCompact", "")
+    case("too-long", t(claims=CLAIMS | {"pad": "a" * 12400}), "§4", "JWT-21", refused + "tooLong", "more than 16384 bytes")
+    case("unknown-trust-domain", t(claims=CLAIMS | {"sub": "spiffe://foreign.test/web"}), "§4", "JWT-36",
+         "jwt_svid.unknown_trust_domain", "the kid of a key of example.org")
+    foreign = {"keys": [jwk(other, use="jwt-svid", kid="jwt-1")]}
+    case("kid-of-other-trust-domain", t(claims=CLAIMS | {"sub": "spiffe://foreign.test/web"}), "§4", "JWT-36",
+         refused + "invalidSignature", "foreign.test has another key of that kid", more=[("foreign.test", foreign)])
+    case("same-kid-in-two-trust-domains", token(other, claims=CLAIMS | {"sub": "spiffe://foreign.test/web"}), "§4", "JWT-36",
+         "accept", "the right one is used", more=[("foreign.test", foreign)], id="spiffe://foreign.test/web")
+    x509_entry = jwk(authority.key, use="x509-svid", x5c=x5c(authority.cert))
+    case("no-jwt-authorities", token(authority.key), "§6.2", "JWT-31", "jwt_svid.no_jwt_authorities", "",
+         bundle={"keys": [x509_entry]})
+    case("key-of-x509-entry", token(authority.key, header=without(HEADER, "kid")), "§6.2", "JWT-30",
+         "jwt_svid.no_matching_authority", "", bundle={"keys": [x509_entry, bundle["keys"][1]]})
+    case("key-of-wit-entry", token(key), "§6.2", "JWT-30", "jwt_svid.unknown_key_id", "",
+         bundle={"keys": [jwk(key, use="wit-svid", kid="jwt-1"), bundle["keys"][1]]})
+
+
+def bundles():
+    authority, second, key = CA(), CA(), p256()
+    x509_entry = jwk(authority.key, use="x509-svid", x5c=x5c(authority.cert))
+    jwt_entry = jwk(key, use="jwt-svid", kid="a")
+    section = "Trust Domain and Bundle "
+
+    def case(folder, document, part, rules, expect, comment="", file="document.json", source=PYTHON, **members):
+        content = document if isinstance(document, (str, bytes)) else json.dumps(document, indent=1) + "\n"
+        write("trust-bundle", folder, {file: content}, part if "SVID" in part or "RFC" in part else section + part, rules,
+              expect, comment, source, **members)
+
+    def skip(folder, entry, reason, part, rules, comment="", **members):
+        case(folder, {"keys": [entry, x509_entry]}, part, rules, "accept", comment, x509_authorities=1, jwt_authorities=0,
+             skipped=[f"0 {reason}"], **members)
+
+    good = {"x509_authorities": 1, "jwt_authorities": 1, "skipped": []}
+    case("extra-member", {"keys": [x509_entry, jwt_entry], "x-note": 1}, "§4.1", "BUN-04", "accept", **good)
+    case("keys-alone", {"keys": [x509_entry, jwt_entry]}, "§4.1", "BUN-05", "accept", **good)
+    empty = {"x509_authorities": 0, "jwt_authorities": 0, "skipped": []}
+    case("empty", '{"keys":[]}', "§4.1.3", "BUN-13 BUN-15", "accept", **empty)
+    case("no-keys", "{}", "§4.1.3", "BUN-13", "trust_bundle.keys_missing")
+    case("keys-null", '{"keys":null}', "§4.1.3", "BUN-13", "trust_bundle.keys_not_an_array")
+    case("keys-object", '{"keys":{}}', "§4.1.3", "BUN-13", "trust_bundle.keys_not_an_array")
+    case("key-is-number", '{"keys":[5]}', "RFC 7517 §5", "BUN-13", "trust_bundle.key_not_an_object")
+    case("not-an-object", "[]", "§4.1", "BUN-13", "trust_bundle.not_an_object")
+    case("not-json", "keys", "§4.1", "BUN-13", "trust_bundle.malformed_json")
+    case("two-keys-members", '{"keys":[],"keys":[]}', "§4.1", "BUN-35", "trust_bundle.malformed_json")
+    case("trailing-byte", '{"keys":[]}x', "§4.1", "BUN-39", "trust_bundle.malformed_json")
+    case("byte-order-mark", b'\xef\xbb\xbf{"keys":[]}', "§4.1", "BUN-39", "trust_bundle.malformed_json", "refused, not stripped")
+    case("too-long", '{"keys":[]}', "§4.1", "BUN-39", "trust_bundle.too_long", "padded with spaces by the test",
+         padded_to_bytes=4194305)
+    case("longest", '{"keys":[]}', "§4.1", "BUN-39", "accept", "padded with spaces by the test", padded_to_bytes=4194304, **empty)
+    case("too-many-keys", '{"keys":[' + ",".join(["{}"] * 1025) + "]}", "§4.1", "BUN-39", "trust_bundle.too_many_authorities")
+    for label, value in [("string", '"5"'), ("fraction", "5.5"), ("negative", "-1"), ("null", "null"), ("65-bits", "18446744073709551616")]:
+        case(f"sequence-{label}", f'{{"keys":[],"spiffe_sequence":{value}}}', "§4.1.1", "BUN-07", "trust_bundle.invalid_sequence_number")
+    for value in ["9007199254740993", "18446744073709551615"]:
+        case(f"sequence-{value}", f'{{"keys":[],"spiffe_sequence":{value}}}', "§4.1.1", "BUN-09", "accept",
+             sequence=value, **empty)
+    case("hint-60", '{"keys":[],"spiffe_refresh_hint":60}', "§4.1.2", "BUN-11", "accept", refresh_hint_seconds=60, **empty)
+    case("hint-other-name", '{"keys":[],"refresh_hint":60}', "§6.1", "BUN-11", "accept", "the standard calls it so, too",
+         refresh_hint_seconds=60, **empty)
+    for label, value in [("string", '"60"'), ("fraction", "60.5"), ("negative", "-1"), ("huge", "2147483648")]:
+        case(f"hint-{label}", f'{{"keys":[],"spiffe_refresh_hint":{value}}}', "§4.1.2", "BUN-11", "trust_bundle.invalid_refresh_hint")
+
+    skip("kty-unknown", x509_entry | {"kty": "AKP"}, "unknownKeyType", "§4.2.1", "BUN-14 BUN-21")
+    skip("kty-unknown-jwt", {"kty": "FOO", "use": "jwt-svid", "kid": "a"}, "unknownKeyType", "§4.2.1", "BUN-21")
+    skip("kty-missing", {"use": "jwt-svid", "kid": "a"}, "missingKeyType", "§4.2.1", "BUN-21")
+    skip("curve-unknown", jwt_entry | {"crv": "P-192"}, "unknownKeyType", "§4.2.1", "BUN-21")
+    skip("use-unknown", jwt_entry | {"use": "foo-svid"}, "unknownUse", "§4.2.2", "BUN-14 BUN-24")
+    skip("use-sig", jwt_entry | {"use": "sig"}, "unknownUse", "§4.2.2", "BUN-24")
+    skip("use-upper-case", jwt_entry | {"use": "JWT-SVID"}, "unknownUse", "§4.2.2", "BUN-23")
+    skip("use-missing", without(jwt_entry, "use"), "missingUse", "§4.2.2", "BUN-24")
+    skip("key-not-on-curve", jwt_entry | {"y": jwt_entry["x"]}, "malformedKey", "RFC 7517 §5", "BUN-14")
+    skip("private-key", jwt_entry | {"d": "AA"}, "privateKeyMaterial", "§4.2", "BUN-34")
+    skip("symmetric-key", {"kty": "oct", "k": "AA", "use": "jwt-svid", "kid": "a"}, "privateKeyMaterial", "§4.2", "BUN-34")
+    skip("jwt-without-kid", without(jwt_entry, "kid"), "missingKeyID", "JWT-SVID §6.1", "BUN-37")
+    skip("jwt-empty-kid", jwt_entry | {"kid": ""}, "missingKeyID", "JWT-SVID §6.1", "BUN-37")
+    skip("x5c-missing", without(x509_entry, "x5c"), "missingCertificate", "X509-SVID §6.2", "X509-45")
+    skip("x5c-empty", x509_entry | {"x5c": []}, "missingCertificate", "X509-SVID §6.2", "X509-45")
+    skip("x5c-garbage", x509_entry | {"x5c": ["AAAA"]}, "malformedCertificate", "X509-SVID §6.2", "X509-45")
+    skip("x5c-base64url", x509_entry | {"x5c": [b64url(der(authority.cert))]}, "malformedCertificate", "X509-SVID §6.1", "X509-42")
+    skip("x5c-of-other-key", x509_entry | {"x5c": x5c(second.cert)}, "keyNotOfCertificate", "X509-SVID §6.2", "X509-48")
+    case("x5c-two", {"keys": [x509_entry | {"x5c": x5c(authority.cert, second.cert)}]}, "X509-SVID §6.2", "X509-46", "accept",
+         "the first counts", x509_authorities=1, jwt_authorities=0, skipped=[])
+    case("x509-with-kid", {"keys": [x509_entry | {"kid": "a"}]}, "X509-SVID §6.1", "X509-41", "accept", "tolerated",
+         x509_authorities=1, jwt_authorities=0, skipped=[])
+    case("same-certificate-twice", {"keys": [x509_entry, x509_entry]}, "X509-SVID §6.2", "X509-47", "accept", "a union",
+         x509_authorities=1, jwt_authorities=0, skipped=[])
+    case("two-certificates", {"keys": [x509_entry, jwk(second.key, use="x509-svid", x5c=x5c(second.cert))]}, "X509-SVID §6.2",
+         "X509-47", "accept", "a union", x509_authorities=2, jwt_authorities=0, skipped=[])
+    case("duplicate-kid", {"keys": [jwt_entry, jwk(p256(), use="jwt-svid", kid="a")]}, "JWT-SVID §6.1", "BUN-36", "accept",
+         "the first stays", x509_authorities=0, jwt_authorities=1, skipped=["1 duplicateKeyID"])
+    case("extra-key-members", {"keys": [jwt_entry | {"alg": "ES256", "key_ops": ["verify"], "x5t": "AA"}]}, "§4.2", "BUN-19",
+         "accept", "tolerated", x509_authorities=0, jwt_authorities=1, skipped=[])
+    ca_keys = {"ed25519": ed25519.Ed25519PrivateKey.generate(), "rsa": rsa.generate_private_key(65537, 2048),
+               "p384": ec.generate_private_key(ec.SECP384R1()), "p521": ec.generate_private_key(ec.SECP521R1())}
+    for kind, ca_key in ca_keys.items():
+        case(f"authority-{kind}", {"keys": [jwk(ca_key, use="x509-svid", x5c=x5c(CA(key=ca_key).cert))]}, "X509-SVID §6.1",
+             "X509-39", "accept", x509_authorities=1, jwt_authorities=0, skipped=[])
+
+    case("jwks-without-use", {"keys": [without(jwt_entry, "use"), x509_entry, jwt_entry | {"use": "wit-svid", "kid": "w"}]},
+         "JWT-SVID §6.2", "JWT-30", "accept", "a key set of the Workload API: SPIRE leaves use out", file="jwks.json",
+         x509_authorities=0, jwt_authorities=1, skipped=["1 unknownUse", "2 unknownUse"])
+    case("der-empty", b"", "§3", "BUN-13", "accept", "no certificates", file="certificates.der", **empty)
+    case("der-two", der(authority.cert, second.cert), "§3", "X509-47", "accept", file="certificates.der",
+         x509_authorities=2, jwt_authorities=0, skipped=[])
+    case("der-truncated", der(authority.cert, second.cert)[:-1], "§3", "BUN-39", "trust_bundle.malformed_certificate", file="certificates.der")
+    pem = lambda c: c.public_bytes(serialization.Encoding.PEM).decode()
+    case("pem-two", pem(authority.cert) + "text between\n" + pem(second.cert), "§3", "X509-47", "accept", file="certificates.pem",
+         x509_authorities=2, jwt_authorities=0, skipped=[])
+    case("pem-empty", "\n", "§3", "BUN-13", "accept", file="certificates.pem", **empty)
+    case("pem-other-blocks", key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo), "§3", "BUN-13", "accept",
+        "no block of a certificate", file="certificates.pem", **empty)
+    case("pem-none", "not PEM", "§3", "BUN-39", "trust_bundle.malformed_pem", file="certificates.pem")
+    case("pem-broken", "-----BEGIN CERTIFICATE-----\n%%%%\n-----END CERTIFICATE-----\n", "§3", "BUN-39",
+         "trust_bundle.malformed_pem", file="certificates.pem")
+    case("pem-garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "§3", "BUN-39",
+         "trust_bundle.malformed_certificate", file="certificates.pem")
+
+    def map_(folder, document, rules, expect, comment="", **members):
+        case(folder, document, "§5.1", rules, expect, comment, file="map.json", **members)
+
+    map_("map-without-trust-domains", "{}", "BUN-25", "trust_bundle.trust_domains_missing")
+    map_("map-trust-domains-array", '{"trust_domains":[]}', "BUN-25", "trust_bundle.trust_domains_not_an_object")
+    map_("map-empty", '{"trust_domains":{}}', "BUN-26", "accept", trust_domains=[])
+    map_("map-two", {"trust_domains": {"foreign.test": {"keys": []}, "example.org": {"keys": [x509_entry], "spiffe_refresh_hint": 1}}},
+         "BUN-27 BUN-31", "accept", "the hint inside has no say", trust_domains=["example.org", "foreign.test"])
+    map_("map-key-is-id", '{"trust_domains":{"spiffe://example.org":{"keys":[]}}}', "BUN-27",
+         "trust_bundle.invalid_trust_domain/spiffe_id.port")
+    map_("map-key-upper-case", '{"trust_domains":{"Example.org":{"keys":[]}}}', "BUN-27",
+         "trust_bundle.invalid_trust_domain/spiffe_id.upper_case_trust_domain")
+    map_("map-duplicate", '{"trust_domains":{"a":{"keys":[]},"a":{"keys":[]}}}', "BUN-29", "trust_bundle.malformed_json")
+    map_("map-bad-bundle", '{"trust_domains":{"a":{"keys":[]},"b":{}}}', "BUN-32", "trust_bundle.invalid_bundle/trust_bundle.keys_missing",
+         "one bad bundle refuses the map")
+    map_("map-too-many", '{"trust_domains":{' + ",".join(f'"{index:x}":0' for index in range(4097)) + "}}", "BUN-39",
+         "trust_bundle.too_many_trust_domains")
+    write("trust-bundle", "map-built-with-duplicate", {"trust-domains.txt": "example.org\nexample.org\n"}, section + "§5.1",
+          "BUN-28", "trust_bundle.duplicate_trust_domain", "a map made of two bundles of one trust domain", TEXT)
+
+
+if __name__ == "__main__":
+    x509_peers()
+    x509_own()
+    spiffe_ids()
+    jwt_svids()
+    bundles()
