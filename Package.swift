@@ -116,7 +116,7 @@ let package = Package(
         module(
             "WorkloadAPI",
             [
-                "ProtoRPC", "Rotation", "SPIFFE", "WorkloadAPIProtos", .grpcCore, .grpcPosix, .logging,
+                "JOSE", "ProtoRPC", "Rotation", "SPIFFE", "WorkloadAPIProtos", .grpcCore, .grpcPosix, .logging,
                 .serviceLifecycle,
                 .swiftProtobuf,
             ]),
@@ -128,7 +128,7 @@ let package = Package(
             [
                 "Authority", "ControlPlaneProtos", "JOSE", "KeyManagement", "NodeAttestation", "PeerTransport",
                 "ProtoRPC",
-                "Registration", "Rotation", "SPIFFE", "SPIFFETLS", .asn1, .crypto, .grpcCore, .logging,
+                "Registration", "Rotation", "SPIFFE", "SPIFFETLS", .grpcCore, .logging, .nioCore,
                 .serviceLifecycle,
                 .swiftProtobuf, .x509,
             ]),
@@ -157,7 +157,7 @@ let package = Package(
             [
                 "Rotation", "SPIFFE", "SPIFFETLS", "WorkloadAPI", .argumentParser, .logging, .nioCore, .nioPosix,
                 .nioSSL,
-                .serviceLifecycle,
+                .serviceLifecycle, .unixSignals,
             ]),
 
         // Tests
@@ -182,7 +182,7 @@ let package = Package(
             ["ProtoRPC", "WorkloadAPIProtos", "ControlPlaneProtos", "TestSupport", .grpcCore, .swiftProtobuf]),
         tests(
             "SPIFFETLSTests",
-            ["SPIFFETLS", "Rotation", "SPIFFE", "TestSupport", .nioCore, .nioPosix, .nioSSL, .nioTLS, .x509]),
+            ["SPIFFETLS", "Rotation", "SPIFFE", "TestSupport", .asn1, .nioCore, .nioPosix, .nioSSL, .nioTLS, .x509]),
         tests(
             "PeerTransportTests",
             [
@@ -193,14 +193,16 @@ let package = Package(
         tests(
             "WorkloadAPITests",
             [
-                "WorkloadAPI", "WorkloadAPIProtos", "PeerTransport", "ProtoRPC", "Rotation", "SPIFFE", "TestSupport",
+                "JOSE", "WorkloadAPI", "WorkloadAPIProtos", "PeerTransport", "ProtoRPC", "Rotation", "SPIFFE",
+                "TestSupport",
                 .grpcCore, .logging, .nioCore, .serviceLifecycle, .swiftProtobuf, .x509,
             ]),
         tests(
             "IdentityServerTests",
             [
                 "IdentityServer", "Authority", "ControlPlaneProtos", "Datastore", "JOSE", "KeyManagement",
-                "NodeAttestation", "PeerTransport", "ProtoRPC", "Registration", "Rotation", "SPIFFE", "TestSupport",
+                "NodeAttestation", "PeerTransport", "ProtoRPC", "Registration", "Rotation", "SPIFFE", "SPIFFETLS",
+                "TestSupport",
                 .crypto, .grpcCore, .grpcPosix, .logging, .serviceLifecycle, .swiftProtobuf, .x509,
             ]),
         tests(

@@ -2,7 +2,9 @@ package import FoundationEssentials
 package import GRPCCore
 package import SPIFFE
 
-/// Why an agent does not start, or stops. Each description says what to do.
+/// Why an agent does not start, or stops.
+///
+/// Each description says what to do.
 package enum AgentError: Error {
     /// There is no identity on disk and no join token.
     case noIdentity

@@ -3,15 +3,16 @@ import FoundationEssentials
 package import Logging
 import PeerTransport
 package import Rotation
-import ServiceLifecycle
 import SPIFFE
+import ServiceLifecycle
 import WorkloadAPIProtos
 package import WorkloadAttestation
 
 /// The node agent: proves this machine to the control plane, and serves identities to its processes.
 ///
-/// Runs until shutdown, or until the server does not accept the agent any more. The Workload API's socket appears once the
-/// agent is attested and knows its entries. While the server is away, what was issued is served for as long as it is valid.
+/// Runs until shutdown, or until the server does not accept the agent any more. The Workload API's socket appears once
+/// the agent is attested and knows its entries. While the server is away, what was issued is served for as long as it
+/// is valid.
 package final class IdentityAgent: Service {
     /// Whether the Workload API answers.
     package let isServing = Watched(false)

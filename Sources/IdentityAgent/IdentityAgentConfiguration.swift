@@ -4,7 +4,9 @@ package import SPIFFE
 
 /// The settings of a node agent.
 package struct IdentityAgentConfiguration: Sendable {
-    /// How the agent knows the server the first time. A trust bundle on disk, from an earlier run, comes before it.
+    /// How the agent knows the server the first time.
+    ///
+    /// A trust bundle on disk, from an earlier run, comes before it.
     package enum Bootstrap: Sendable {
         /// By this trust bundle of the agent's trust domain.
         case bundle(TrustBundle)
@@ -42,7 +44,7 @@ package struct IdentityAgentConfiguration: Sendable {
     ///   - bootstrap: Default: ``Bootstrap/identityOnDisk``.
     ///   - workloadKeyType: Default: EC P-256.
     ///   - syncInterval: Default: 5 seconds.
-    ///   - svidCacheLimit: Default: ``WorkloadCache/defaultSVIDLimit``.
+    ///   - svidCacheLimit: Default: 1,000.
     package init(
         trustDomain: TrustDomain, serverAddress: String, serverPort: Int = 8081, dataDirectory: String,
         socketPath: String, bootstrap: Bootstrap = .identityOnDisk, joinToken: String? = nil,

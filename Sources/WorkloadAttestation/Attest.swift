@@ -2,9 +2,9 @@ import Registration
 
 /// Finds out what a process is, and makes sure that it stayed the same meanwhile.
 ///
-/// User and group are those of the connection (`SO_PEERCRED`). The process must have them, and the same start time, before
-/// and after, and must be alive at the end; what was found is then about the process that the pidfd holds. Attestors
-/// run side by side; one that fails leaves its selectors out.
+/// User and group are those of the connection (`SO_PEERCRED`). The process must have them, and the same start time,
+/// before and after, and must be alive at the end; what was found is then about the process that the pidfd holds.
+/// Attestors run side by side; one that fails leaves its selectors out.
 ///
 /// - Throws: ``WorkloadAttestationError``; nothing was found out then.
 package func attest(

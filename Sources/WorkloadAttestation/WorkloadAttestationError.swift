@@ -1,4 +1,6 @@
-/// Why nothing is said about a process. It then gets no identity, and may ask again.
+/// Why nothing is said about a process.
+///
+/// It then gets no identity, and may ask again.
 package enum WorkloadAttestationError: Error, Hashable {
     /// The process has exited.
     case exited

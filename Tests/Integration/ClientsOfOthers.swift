@@ -133,11 +133,14 @@ struct ClientsOfOthers {
         let folder = deployment.directory.path
         let id = deployment.id("/minted")
         try await deployment.signet(
-            "x509", "mint", "--spiffe-id", id, "--dns", "minted.example.org", "--dns", "*.example.net", "--ttl", "600", "--write",
+            "x509", "mint", "--spiffe-id", id, "--dns", "minted.example.org", "--dns", "*.example.net", "--ttl", "600",
+            "--write",
             folder)
         let bundle = try await deployment.signet("bundle", "show", "--format", "spiffe").outputText
-        let token = try await deployment.signet("jwt", "mint", "--spiffe-id", id, "--audience", "reports", "--ttl", "60")
-            .outputText.trimmingCharacters(in: .newlines)
+        let token = try await deployment.signet(
+            "jwt", "mint", "--spiffe-id", id, "--audience", "reports", "--ttl", "60"
+        )
+        .outputText.trimmingCharacters(in: .newlines)
         let presented = try await runProcess(
             "openssl", ["s_client", "-connect", "127.0.0.1:\(deployment.port)", "-alpn", "h2"])
         try deployment.directory.write(presented.output, to: "server.pem")

@@ -175,7 +175,7 @@ struct TLSListenerTests {
     func keepalive() async throws {
         var limits = RPCLimits.patient
         limits.keepaliveInterval = .milliseconds(200)
-        limits.keepaliveTimeout = .seconds(2)
+        limits.keepaliveTimeout = .seconds(5)
         try await self.withServer(limits: limits) { _, address in
             try await self.withClient(self.anonymous(), address) { client in
                 let tls = self.anonymous()
@@ -183,7 +183,7 @@ struct TLSListenerTests {
                     .channelInitializer { tls.secureClient($0) }
                     .connect(to: address).get()
                 async let answers = #expect(throws: RPCError.self) {
-                    try await client.call(EchoMethods.wait, Text(""), timeout: .seconds(6))
+                    try await client.call(EchoMethods.wait, Text(""), timeout: .seconds(12))
                 }
                 // A preface, and then nothing, not even acknowledgements.
                 try await silent.writeAndFlush(ByteBuffer(bytes: RawFrame.preface))

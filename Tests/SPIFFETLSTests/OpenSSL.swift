@@ -37,7 +37,7 @@ enum OpenSSL {
                 lines.continuation.yield(String(decoding: data, as: UTF8.self))
             }
         }
-        try process.run()
+        try process.start()
         defer { process.terminate() }
 
         var printed = ""

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// What a finished process left: its status and what it wrote.
 package struct ProcessOutput: Sendable, Equatable {
@@ -32,9 +33,21 @@ package func runProcess(
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: error))
         let status = try await withCheckedThrowingContinuation { (end: CheckedContinuation<Int32, any Error>) in
             process.terminationHandler = { end.resume(returning: $0.terminationStatus) }
-            do { try process.run() } catch { end.resume(throwing: error) }
+            do { try process.start() } catch { end.resume(throwing: error) }
         }
         return try ProcessOutput(
             status: status, output: directory.read("output"), error: directory.read("error"))
+    }
+}
+
+extension Process {
+    private static let launching = Mutex(())
+
+    /// Starts the process, one at a time.
+    ///
+    /// Foundation notices the end of a process by a socket that its child inherits. Two that start at once could inherit
+    /// each other's, and the end of the one would be noticed only at the end of the other.
+    package func start() throws {
+        try Self.launching.withLock { _ in try self.run() }
     }
 }

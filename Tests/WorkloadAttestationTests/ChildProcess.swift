@@ -1,6 +1,7 @@
 import CLinux
 import Foundation
 import Glibc
+import TestSupport
 import WorkloadAttestation
 
 /// A real process that waits until it is told to end.
@@ -22,7 +23,7 @@ final class ChildProcess: Sendable {
         process.standardInput = self.input
         let output = Pipe()
         process.standardOutput = output
-        try process.run()
+        try process.start()
         self.process = process
         self.pid = process.processIdentifier
         guard try output.fileHandleForReading.read(upToCount: 5) == Data("ready".utf8) else {

@@ -104,7 +104,8 @@ struct UnixWorkloadAttestorTests {
     @Test("a program is not hashed when no entry asks for it")
     func noHash() async throws {
         let selectors = try await self.selectors(
-            of: ChildProcess(), wanted: [Selector(type: "unix", value: "path:/x"), Selector(type: "k8s", value: "sha256:0")])
+            of: ChildProcess(),
+            wanted: [Selector(type: "unix", value: "path:/x"), Selector(type: "k8s", value: "sha256:0")])
         #expect(!selectors.contains { $0.hasPrefix("unix:sha256") })
     }
 
@@ -114,8 +115,9 @@ struct UnixWorkloadAttestorTests {
         let findings = try await attest(
             child.workload(), with: [UnixWorkloadAttestor(workloadSizeLimit: 100)],
             wanted: WantedSelectors([Selector(type: "unix", value: "sha256:00")]))
-        let size = try FileManager.default.attributesOfItem(
-            atPath: URL(fileURLWithPath: "/bin/sh").resolvingSymlinksInPath().path)[.size] as? Int
+        let size =
+            try FileManager.default.attributesOfItem(
+                atPath: URL(fileURLWithPath: "/bin/sh").resolvingSymlinksInPath().path)[.size] as? Int
         #expect(
             findings.undetermined == ["unix:sha256": "the program has \(try #require(size)) bytes, the limit is 100"])
         #expect(!findings.selectors.contains { $0.value.hasPrefix("sha256") })

@@ -1,7 +1,9 @@
 package import FoundationEssentials
 package import SPIFFE
 
-/// The trust bundles of the agent, and as the Workload API transports them. Immutable.
+/// The trust bundles of the agent, and as the Workload API transports them.
+///
+/// Immutable.
 package struct BundleTable: Sendable, Equatable {
     /// One bundle in its two encodings.
     private struct Encoded: Sendable, Equatable {

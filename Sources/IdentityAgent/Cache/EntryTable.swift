@@ -2,9 +2,13 @@ package import Registration
 package import SPIFFE
 package import WorkloadAttestation
 
-/// The entries of the agent, ready to be matched with workloads. Immutable.
+/// The entries of the agent, ready to be matched with workloads.
+///
+/// Immutable.
 package struct EntryTable: Sendable {
-    /// The oldest first; of the same age, by id. The first that a workload matches is its default identity.
+    /// The oldest first; of the same age, by id.
+    ///
+    /// The first that a workload matches is its default identity.
     package let entries: [RegistrationEntry]
     /// The kinds of selectors the entries use.
     package let wantedSelectors: WantedSelectors
@@ -12,7 +16,8 @@ package struct EntryTable: Sendable {
     package let federatesWith: Set<TrustDomain>
 
     private let positions: [String: Int]
-    /// Each entry under the one of its selectors that the fewest entries share: a workload looks only where it may match.
+    /// Each entry under the one of its selectors that the fewest entries share: a workload looks only where it may
+    /// match.
     private let candidates: [Selector: [Int]]
 
     package init(_ entries: some Sequence<RegistrationEntry> = []) {

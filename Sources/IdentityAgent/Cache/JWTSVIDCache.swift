@@ -42,7 +42,9 @@ final class JWTSVIDCache: Sendable {
         }
     }
 
-    /// Serves until cancelled. For one task.
+    /// Serves until cancelled.
+    ///
+    /// For one task.
     func run() async throws {
         try await self.requests.run()
     }
@@ -52,7 +54,9 @@ final class JWTSVIDCache: Sendable {
     /// - Parameters:
     ///   - authorities: The JWT authorities in force; a token of another one is replaced.
     /// - Throws: `RPCError`; `CancellationError`.
-    func svid(for entry: RegistrationEntry, audience: [String], authorities: TrustBundle) async throws -> IssuedJWTSVID {
+    func svid(
+        for entry: RegistrationEntry, audience: [String], authorities: TrustBundle
+    ) async throws -> IssuedJWTSVID {
         let key = JWTSVIDKey(entryID: entry.id, revision: entry.revision, audience: audience)
         // An entry with jti wants every token to be another one.
         if entry.jwtSVIDIncludeJTI {

@@ -23,7 +23,9 @@ extension IssuedJWTSVID: CustomStringConvertible, CustomReflectable {
     package var customMirror: Mirror { Mirror(self, children: ["expiresAt": self.expiresAt]) }
 }
 
-/// What a JWT-SVID was issued for. Another revision of the entry, or another set of audiences, is another token.
+/// What a JWT-SVID was issued for.
+///
+/// Another revision of the entry, or another set of audiences, is another token.
 package struct JWTSVIDKey: Hashable, Sendable {
     package let entryID: String
     package let revision: Int64
@@ -37,7 +39,9 @@ package struct JWTSVIDKey: Hashable, Sendable {
     }
 }
 
-/// JWT-SVIDs by what they were issued for, the most recently used ones. Pure: time is passed in.
+/// JWT-SVIDs by what they were issued for, the most recently used ones.
+///
+/// Pure: time is passed in.
 package struct JWTSVIDStore: Sendable {
     private struct Slot: Sendable {
         let svid: IssuedJWTSVID

@@ -20,7 +20,9 @@ struct SVIDIssuance: Sendable {
     let randomness: RandomSource
     let logger: Logger
 
-    /// How many SVIDs are asked for in one request. RSA keys take their time, which nobody should wait for together.
+    /// How many SVIDs are asked for in one request.
+    ///
+    /// RSA keys take their time, which nobody should wait for together.
     static func batchLimit(_ keyType: KeyType) -> Int {
         switch keyType {
         case .ecP256, .ecP384: 500

@@ -3,7 +3,9 @@ package import Registration
 import Rotation
 package import SPIFFE
 
-/// What the agent knows, and what is to be signed next. Pure: no tasks, time is passed in.
+/// What the agent knows, and what is to be signed next.
+///
+/// Pure: no tasks, time is passed in.
 package struct WorkloadCacheState: Sendable {
     /// What came of asking for the SVID of an entry.
     package enum Outcome: Sendable {
@@ -97,7 +99,9 @@ package struct WorkloadCacheState: Sendable {
 
     // MARK: - Signing
 
-    /// What to sign now. The entries count as under way until ``complete(_:now:)``.
+    /// What to sign now.
+    ///
+    /// The entries count as under way until ``complete(_:now:)``.
     ///
     /// - Returns: the plan, and whether the snapshot changed: SVIDs that have expired or are kept no longer are gone.
     package mutating func plan(now: Date) -> (Plan, snapshotChanged: Bool) {
@@ -129,7 +133,9 @@ package struct WorkloadCacheState: Sendable {
         return (plan, snapshotChanged)
     }
 
-    /// Takes the outcomes of a batch. Those for entries that are gone, or have changed meanwhile, are not used.
+    /// Takes the outcomes of a batch.
+    ///
+    /// Those for entries that are gone, or have changed meanwhile, are not used.
     package mutating func complete(
         _ batch: [RegistrationEntry], _ outcomes: [String: Outcome], now: Date,
         using generator: inout some RandomNumberGenerator
@@ -165,16 +171,16 @@ package struct WorkloadCacheState: Sendable {
 
     // MARK: - Rules
 
-    /// When an entry is to be signed for: at once where it has no SVID or one of another revision, else at half life; not
-    /// before its last failure was some time ago.
+    /// When an entry is to be signed for: at once where it has no SVID or one of another revision, else at half life;
+    /// not before its last failure was some time ago.
     private func dueAt(_ entry: RegistrationEntry) -> Date {
         let earliest = self.failures[entry.id]?.retryAt ?? .distantPast
         guard let svid = self.snapshot.svids[entry.id], svid.revision == entry.revision else { return earliest }
         return max(svid.renewAt, earliest)
     }
 
-    /// The entries that are kept signed: all that somebody follows; of the others, what was used last and then the oldest,
-    /// as many as the limit leaves room for.
+    /// The entries that are kept signed: all that somebody follows; of the others, what was used last and then the
+    /// oldest, as many as the limit leaves room for.
     private func wanted() -> [RegistrationEntry] {
         let entries = self.snapshot.entries.entries
         let servable = entries.filter { entry in

@@ -2,10 +2,14 @@ import FoundationEssentials
 import Registration
 import SPIFFE
 
-/// Everything the Workload API answers from, at one moment: entries, SVIDs with their keys, and bundles. Immutable.
+/// Everything the Workload API answers from, at one moment: entries, SVIDs with their keys, and bundles.
+///
+/// Immutable.
 package struct WorkloadSnapshot: Sendable {
     package var entries: EntryTable
-    /// By entry id. An entry without one is being signed for, or waits for a workload that wants it.
+    /// By entry id.
+    ///
+    /// An entry without one is being signed for, or waits for a workload that wants it.
     package var svids: [String: WorkloadSVID]
     /// Why the last attempt to sign for an entry failed, by entry id.
     package var failures: [String: String]

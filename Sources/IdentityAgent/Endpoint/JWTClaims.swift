@@ -4,7 +4,9 @@ import SwiftProtobuf
 
 /// The claims of a validated JWT-SVID as ValidateJWTSVID returns them.
 enum JWTClaims {
-    /// The claims of RFC 7519 §4.1. What others mean is known only inside the trust domain that issued the token.
+    /// The claims of RFC 7519 §4.1.
+    ///
+    /// What others mean is known only inside the trust domain that issued the token.
     private static let registered: Set<String> = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
 
     /// The claims as a struct; `aud` is a list in any case, numbers are doubles.

@@ -5,9 +5,9 @@ import X509
 
 /// What an agent keeps over restarts, and its two files.
 ///
-/// `agent-data.json` has the certificate chain and the trust bundle; `agent-keys.json` the private key, and beside it, while a
-/// renewal is under way, the next one. The key is on disk before the certificate is asked for, and the certificate names its
-/// key by being its own: whenever the agent stops, the two files belong together.
+/// `agent-data.json` has the certificate chain and the trust bundle; `agent-keys.json` the private key, and beside it,
+/// while a renewal is under way, the next one. The key is on disk before the certificate is asked for, and the
+/// certificate names its key by being its own: whenever the agent stops, the two files belong together.
 struct AgentData: Sendable {
     static let fileName = "agent-data.json"
     static let keyFileName = "agent-keys.json"
@@ -88,7 +88,8 @@ enum AgentDataError: Error, Hashable, CustomStringConvertible {
         case .notJSON: "the file is not JSON"
         case .member(let name): "the member '\(name)' is missing or malformed"
         case .bundle(let error): "the trust bundle cannot be read: \(error)"
-        case .otherTrustDomain(let name): "the identity is of trust domain '\(name)', the agent is configured for another"
+        case .otherTrustDomain(let name):
+            "the identity is of trust domain '\(name)', the agent is configured for another"
         case .svid(let error): "the identity cannot be used: \(error)"
         case .notAnAgent(let id): "'\(id)' is not the identity of an agent"
         }

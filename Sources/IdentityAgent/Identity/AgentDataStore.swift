@@ -6,8 +6,8 @@ import X509
 
 /// The files of the agent's identity.
 ///
-/// An actor so that writes of bundle and identity, which come from different tasks, happen one after the other. No method
-/// suspends, so nothing interleaves.
+/// An actor so that writes of bundle and identity, which come from different tasks, happen one after the other. No
+/// method suspends, so nothing interleaves.
 package actor AgentDataStore {
     /// What an earlier run left.
     package struct Stored: Sendable {

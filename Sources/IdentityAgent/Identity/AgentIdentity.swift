@@ -6,7 +6,9 @@ package import X509
 /// The agent's own X509-SVID.
 package struct AgentIdentity: Sendable {
     package let svid: X509SVID
-    /// When the server issued it, as far as is known. Certificates are dated back, so short-lived ones would seem to be
+    /// When the server issued it, as far as is known.
+    ///
+    /// Certificates are dated back, so short-lived ones would seem to be
     /// past half of their life when they are new.
     package let issuedAt: Date
 

@@ -35,7 +35,8 @@ struct IdentityLifecycle: Sendable {
             }
             guard let token = joinToken else { throw loss.error(identity) }
             self.logger.warning(
-                "attesting again", metadata: [LogKey.agentID: "\(identity.id)", LogKey.error: "\(loss.error(identity))"])
+                "attesting again",
+                metadata: [LogKey.agentID: "\(identity.id)", LogKey.error: "\(loss.error(identity))"])
             joinToken = nil
             identity = try await self.attest(token, bundle: self.renewal.bundle())
         }

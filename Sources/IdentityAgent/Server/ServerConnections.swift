@@ -9,8 +9,9 @@ import X509
 
 /// The connection to the control plane, under the agent's identity of the moment.
 ///
-/// A renewed identity gets a new connection; calls that are under way end on the old one. The server's word that it does
-/// not accept the agent any more is kept in ``denial``, unless it concerns an identity that has been replaced meanwhile.
+/// A renewed identity gets a new connection; calls that are under way end on the old one. The server's word that it
+/// does not accept the agent any more is kept in ``denial``, unless it concerns an identity that has been replaced
+/// meanwhile.
 final class ServerConnections: Sendable {
     /// One connection.
     struct Connection: Sendable {

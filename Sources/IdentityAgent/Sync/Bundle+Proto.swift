@@ -17,7 +17,9 @@ enum BundleReplyError: Error, Hashable, CustomStringConvertible {
 }
 
 extension TrustBundle {
-    /// Reads a bundle as SPIRE's API has it. JWT keys of a type that no JWT-SVID may be signed with are left out.
+    /// Reads a bundle as SPIRE's API has it.
+    ///
+    /// JWT keys of a type that no JWT-SVID may be signed with are left out.
     init(_ proto: Spire_Api_Types_Bundle, trustDomain: TrustDomain) throws(BundleReplyError) {
         guard let name = try? TrustDomain(nameOrID: proto.trustDomain), name == trustDomain else {
             throw .otherTrustDomain(proto.trustDomain)

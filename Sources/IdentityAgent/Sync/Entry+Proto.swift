@@ -23,8 +23,10 @@ enum EntryReplyError: Error, Hashable, CustomStringConvertible {
 }
 
 extension RegistrationEntry {
-    /// Reads an entry of the server. What an administrator may register is the server's to decide; here only what is used
-    /// must be right.
+    /// Reads an entry of the server.
+    ///
+    /// What an administrator may register is the server's to decide; here only what is
+    /// used must be right.
     init(_ proto: Spire_Api_Types_Entry, trustDomain: TrustDomain) throws(EntryReplyError) {
         guard !proto.id.isEmpty else { throw .noID }
         guard proto.selectors.count <= EntryDraft.maxSelectors else {

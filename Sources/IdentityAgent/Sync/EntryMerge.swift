@@ -2,8 +2,8 @@ package import Registration
 
 /// Which entries the agent is authorised for, as the server told piece by piece.
 ///
-/// A change that comes in several messages takes effect with the last one; when the stream ends before it, nothing of it
-/// does. Pure: no tasks, no time.
+/// A change that comes in several messages takes effect with the last one; when the stream ends before it, nothing of
+/// it does. Pure: no tasks, no time.
 package struct EntryMerge: Sendable {
     /// The most entries an agent holds.
     package static let maxEntries = 200_000

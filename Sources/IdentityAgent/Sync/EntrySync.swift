@@ -11,10 +11,11 @@ import Synchronization
 
 /// Keeps the agent's entries and trust bundle as the server has them.
 ///
-/// A server of ours pushes every change; what was missed while the connection was down is made up from the position of the
-/// last one. A server that does not push is asked every few seconds.
+/// A server of ours pushes every change; what was missed while the connection was down is made up from the position of
+/// the last one. A server that does not push is asked every few seconds.
 final class EntrySync: Sendable {
-    /// How often a pushing server is asked for its bundle: finds out that a connection is dead, and mends what was lost.
+    /// How often a pushing server is asked for its bundle: finds out that a connection is dead, and mends what was
+    /// lost.
     static let backstopInterval: Duration = .seconds(60)
     static let timeout: Duration = .seconds(10)
     private static let longestReconnectDelay: Duration = .seconds(10)
@@ -132,7 +133,7 @@ final class EntrySync: Sendable {
     private func poll(_ connection: ServerConnections.Connection) async throws {
         self.logger.info(
             "the server does not push changes, asking for them instead",
-            metadata: [LogKey.count: "\(self.pollInterval)"])
+            metadata: [LogKey.interval: "\(self.pollInterval)"])
         var generator = self.randomness()
         while self.connections.current.current?.number == connection.number {
             try await self.pollOnce(connection)

@@ -17,7 +17,9 @@ struct FederatedBundleSync: Sendable {
     let instants: Instants
     let logger: Logger
 
-    /// Runs until cancelled. Asks nothing while no entry federates.
+    /// Runs until cancelled.
+    ///
+    /// Asks nothing while no entry federates.
     func run() async throws {
         while true {
             let trustDomains = self.cache.current.entries.federatesWith

@@ -27,7 +27,9 @@ package final class SharedWork<Key: Hashable & Sendable, Value: Sendable>: Senda
         self.work = work
     }
 
-    /// Works until cancelled. For one task.
+    /// Works until cancelled.
+    ///
+    /// For one task.
     package func run() async throws {
         defer { self.end() }
         await withDiscardingTaskGroup { group in
@@ -70,7 +72,8 @@ package final class SharedWork<Key: Hashable & Sendable, Value: Sendable>: Senda
         self.state.withLock { state in
             if state.cancelled.contains(id) || state.isEnded { return CancellationError() }
             if state.waiting[key] == nil {
-                // Under the lock, so that the work cannot end before somebody waits for it; it wakes a task and no more.
+                // Under the lock, so that the work cannot end before somebody waits for it; it wakes a task and no
+                // more.
                 guard case .enqueued = self.order.yield(key) else { return SharedWorkError.tooMuch }
             }
             state.waiting[key, default: [:]][id] = continuation

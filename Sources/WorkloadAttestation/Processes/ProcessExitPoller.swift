@@ -111,7 +111,7 @@ final class ProcessExitPoller: Sendable {
                 if errno == EINTR { continue }
                 return self.end()
             }
-            for unsafe event in unsafe events.prefix(Int(count)) {
+            for unsafeevent in unsafe events.prefix(Int(count)) {
                 let id = unsafe event.data.u64
                 if id == Self.stopID { return self.end() }
                 let waiter = self.state.withLock { self.remove(id, from: &$0) }

@@ -18,7 +18,8 @@ package final class ProcessExits: Sendable {
 
     /// Returns once the process has exited, at once when it already has.
     ///
-    /// - Throws: `CancellationError` when the task is cancelled; ``ProcessExitsError`` when the process cannot be followed.
+    /// - Throws: `CancellationError` when the task is cancelled; ``ProcessExitsError`` when the process cannot be
+    ///   followed.
     package func waitForExit(of process: WorkloadProcess) async throws {
         let id = self.poller.makeID()
         defer { self.poller.forget(id) }

@@ -43,7 +43,9 @@ struct ProcessStatus: Hashable {
         self.startTime = startTime
     }
 
-    /// The 22nd field. The second is the name of the program in parentheses, which may hold anything.
+    /// The 22nd field.
+    ///
+    /// The second is the name of the program in parentheses, which may hold anything.
     private static func startTime(stat: [UInt8]) -> UInt64? {
         guard let end = stat.lastIndex(of: UInt8(ascii: ")")) else { return nil }
         let fields = stat[end...].dropFirst().split(separator: UInt8(ascii: " "))

@@ -2,8 +2,8 @@ import Glibc
 
 /// A process that asks for an identity: who the kernel says it is, and a descriptor that stays its own.
 ///
-/// The pidfd must be the one of `pid`, as `SO_PEERPIDFD` gives it beside `SO_PEERCRED`: while it shows a living process, the
-/// number belongs to no other, and `/proc/<pid>` is about this one.
+/// The pidfd must be the one of `pid`, as `SO_PEERPIDFD` gives it beside `SO_PEERCRED`: while it shows a living
+/// process, the number belongs to no other, and `/proc/<pid>` is about this one.
 package final class WorkloadProcess: Sendable {
     package let pid: Int32
     /// The effective user when the process connected the socket.

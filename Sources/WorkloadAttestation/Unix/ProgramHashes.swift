@@ -4,8 +4,8 @@ import Synchronization
 
 /// SHA-256 of programs, remembered for files that have not changed.
 ///
-/// A file that changed less than ``settlingTime`` before it was hashed is not remembered: within the resolution of the file
-/// system's clock a later change would not show.
+/// A file that changed less than ``settlingTime`` before it was hashed is not remembered: within the resolution of the
+/// file system's clock a later change would not show.
 final class ProgramHashes: Sendable {
     /// The most programs that are remembered.
     static let maxRemembered = 1_024

@@ -2,10 +2,10 @@ import Registration
 
 /// Tells processes apart by user, groups and program.
 ///
-/// Makes `unix:uid`, `unix:user`, `unix:gid`, `unix:group`, `unix:supplementary_gid`, `unix:supplementary_group`, `unix:path`
-/// and, where an entry uses it, `unix:sha256`. Names are left out where a number has none. The path is the one that the
-/// process itself sees; the program is hashed through the kernel's link to it, whatever lies at the path. What a process
-/// executes later, or hands its socket to, is not seen.
+/// Makes `unix:uid`, `unix:user`, `unix:gid`, `unix:group`, `unix:supplementary_gid`, `unix:supplementary_group`,
+/// `unix:path` and, where an entry uses it, `unix:sha256`. Names are left out where a number has none. The path is the
+/// one that the process itself sees; the program is hashed through the kernel's link to it, whatever lies at the path.
+/// What a process executes later, or hands its socket to, is not seen.
 package struct UnixWorkloadAttestor: WorkloadAttestor {
     package let discoversPath: Bool
     package let workloadSizeLimit: Int

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 
 /// A program that runs beside the test: its standard output comes line by line, its log goes to a file.
 final class RunningProgram: Sendable {
@@ -35,7 +36,7 @@ final class RunningProgram: Sendable {
         self.process = process
         self.lines = lines
         self.ending = ending
-        try process.run()
+        try process.start()
         let reader = output.fileHandleForReading
         Thread.detachNewThread {
             var pending = Data()

@@ -1,0 +1,56 @@
+import FoundationEssentials
+import IdentityAgent
+import Testing
+
+@Suite("JWT-SVIDs that are kept", .timeLimit(.minutes(1)))
+struct JWTSVIDStoreTests {
+    private let now = Date(timeIntervalSince1970: 1_800_000_000)
+
+    private func svid(_ token: String) -> IssuedJWTSVID {
+        IssuedJWTSVID(
+            token: token, keyID: nil, expiresAt: self.now.addingTimeInterval(300),
+            renewAt: self.now.addingTimeInterval(150))
+    }
+
+    private func key(_ id: String, revision: Int64 = 0, audience: [String] = ["a"]) -> JWTSVIDKey {
+        JWTSVIDKey(entryID: id, revision: revision, audience: audience)
+    }
+
+    @Test("WAPI-35: a token is for its entry, revision and set of audiences")
+    func keys() {
+        var store = JWTSVIDStore(limit: 10)
+        store.insert(self.svid("t"), for: self.key("e", audience: ["b", "a", "a"]))
+        #expect(store.use(self.key("e", audience: ["a", "b"]), now: self.now)?.token == "t")
+        #expect(store.use(self.key("e", audience: ["a"]), now: self.now) == nil)
+        #expect(store.use(self.key("e", audience: ["a", "b", "c"]), now: self.now) == nil)
+        #expect(store.use(self.key("e", revision: 1, audience: ["a", "b"]), now: self.now) == nil)
+        #expect(store.use(self.key("f", audience: ["a", "b"]), now: self.now) == nil)
+    }
+
+    @Test("a token is given until the moment it expires, and then forgotten")
+    func expiry() {
+        var store = JWTSVIDStore(limit: 10)
+        store.insert(self.svid("t"), for: self.key("e"))
+        #expect(store.use(self.key("e"), now: self.now.addingTimeInterval(299.9)) != nil)
+        #expect(store.use(self.key("e"), now: self.now.addingTimeInterval(300)) == nil)
+        #expect(store.count == 0)
+    }
+
+    @Test("the token that was not used for the longest time makes room")
+    func eviction() {
+        var store = JWTSVIDStore(limit: 2)
+        store.insert(self.svid("1"), for: self.key("1"))
+        store.insert(self.svid("2"), for: self.key("2"))
+        _ = store.use(self.key("1"), now: self.now)
+        store.insert(self.svid("3"), for: self.key("3"))
+        #expect(store.use(self.key("2"), now: self.now) == nil)
+        #expect(store.use(self.key("1"), now: self.now) != nil)
+        #expect(store.count == 2)
+    }
+
+    @Test("a token does not show in descriptions")
+    func redacted() {
+        #expect(!"\(self.svid("very-secret"))".contains("very-secret"))
+        #expect(!String(reflecting: self.svid("very-secret")).contains("very-secret"))
+    }
+}

@@ -1,0 +1,76 @@
+import FoundationEssentials
+import IdentityAgent
+import Rotation
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite("Waiting for a signal or a moment", .timeLimit(.minutes(1)))
+struct WakeUpTests {
+    private let time = ManualInstants()
+
+    @Test("a signal that came before the wait ends it, once")
+    func kept() async throws {
+        let wakeUp = WakeUp()
+        wakeUp.signal()
+        wakeUp.signal()
+        try await wakeUp.wait(until: nil, instants: self.time.instants)
+        let deadline = self.time.now.addingTimeInterval(1)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await wakeUp.wait(until: deadline, instants: self.time.instants) }
+            try await self.time.waitForSleepers(1)
+            self.time.advance(by: .seconds(1))
+            try await group.next()
+        }
+    }
+
+    @Test("a wait that ended by its moment leaves the next one whole")
+    func afterDeadline() async throws {
+        let wakeUp = WakeUp()
+        let rounds = Rounds()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while true {
+                    let deadline = self.time.now.addingTimeInterval(1)
+                    try await wakeUp.wait(until: deadline, instants: self.time.instants)
+                    rounds.add()
+                }
+            }
+            for round in 0..<5 {
+                try await self.time.waitForSleepers(1)
+                #expect(rounds.count == round)
+                self.time.advance(by: .seconds(1))
+                while rounds.count == round { await Task.yield() }
+            }
+            group.cancelAll()
+        }
+    }
+
+    @Test("a cancelled wait ends with CancellationError, and keeps no signal")
+    func cancelled() async throws {
+        let wakeUp = WakeUp()
+        await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await wakeUp.wait(until: nil, instants: self.time.instants) }
+            group.cancelAll()
+            await #expect(throws: CancellationError.self) { try await group.next() }
+        }
+        let deadline = self.time.now.addingTimeInterval(1)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await wakeUp.wait(until: deadline, instants: self.time.instants) }
+            try await self.time.waitForSleepers(1)
+            self.time.advance(by: .seconds(1))
+            try await group.next()
+        }
+    }
+}
+
+/// A number that tasks count up.
+private final class Rounds: Sendable {
+    private let number = Mutex(0)
+
+    var count: Int { self.number.withLock { $0 } }
+
+    func add() {
+        self.number.withLock { $0 += 1 }
+    }
+}
