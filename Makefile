@@ -17,7 +17,7 @@ help: ## Show this list
 demo: build ## Build, then see the main job on real processes (KEEP=1 leaves it running)
 	@KEEP='$(KEEP)' BIN='$(CURDIR)/$(BIN)' Tests/Demo/run.sh
 
-test: test-packages build-tests python check ## Build, then run every test
+test: check test-packages build-tests python ## Build, then run every test
 	$(SWIFT) test -c $(CONFIGURATION) --skip-build
 
 # Product by product: building everything would also build the protobuf compiler, which nobody needs (10 minutes).
@@ -47,6 +47,9 @@ $(PYTHON): Tests/Interop/requirements.txt
 	python3 -m venv .build/python
 	.build/python/bin/pip install --quiet --disable-pip-version-check --requirement Tests/Interop/requirements.txt
 	@touch $(PYTHON)
+
+protos: ## Write the generated protobuf code anew (needs protoc)
+	Tests/Checks/protos.sh
 
 clean: ## Remove everything that was built
 	rm -rf .build

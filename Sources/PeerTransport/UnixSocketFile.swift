@@ -44,10 +44,15 @@ struct UnixSocketFile: Sendable {
         }
     }
 
-    private static func makeDirectories(_ directory: String, mode: UInt32) throws(UnixSocketError) {
+    /// Makes the directories that are missing: the last with `mode`, those above it with 0755.
+    ///
+    /// What is above may hold other sockets too, which other users must reach.
+    private static func makeDirectories(_ directory: String, mode last: UInt32) throws(UnixSocketError) {
         var prefix = ""
-        for component in directory.split(separator: "/") {
+        let components = directory.split(separator: "/")
+        for (index, component) in components.enumerated() {
             prefix += "/" + component
+            let mode = index == components.count - 1 ? last : 0o755
             guard unsafe mkdir(prefix, mode) == 0 else {
                 guard errno == EEXIST else { throw .directoryNotMade(prefix, errno: errno) }
                 continue

@@ -155,6 +155,23 @@ struct CommandLineContract {
         }
     }
 
+    @Test("a join token comes from standard input through a pipe")
+    func tokenFromStandardInput() async throws {
+        try await withTemporaryDirectory { directory in
+            // Writable by others: refused after the token was read, before anything starts.
+            try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: directory.path)
+            let agent = "agent run --trust-domain example.org --server-address 127.0.0.1 --join-token-file -"
+            let command = "\(Self.signet) \(agent) --data-dir \(directory.path)"
+            let full = try await runProcess("/bin/sh", ["-c", "echo token | \(command)"])
+            #expect(full.status == 2)
+            #expect(full.errorText.contains("is writable by others (mode 777)"), "\(full.errorText)")
+            let empty = try await runProcess("/bin/sh", ["-c", "true | \(command)"])
+            #expect(empty.status == 2)
+            #expect(
+                empty.errorText == "signet: 'agent.join_token_file' is '-': expected a file that holds a join token\n")
+        }
+    }
+
     @Test(
         "SPIRE's own spellings work",
         arguments: [

@@ -111,8 +111,8 @@ final class ProcessExitPoller: Sendable {
                 if errno == EINTR { continue }
                 return self.end()
             }
-            for unsafeevent in unsafe events.prefix(Int(count)) {
-                let id = unsafe event.data.u64
+            for index in 0..<Int(count) {
+                let id = unsafe events[index].data.u64
                 if id == Self.stopID { return self.end() }
                 let waiter = self.state.withLock { self.remove(id, from: &$0) }
                 waiter?.continuation.resume()

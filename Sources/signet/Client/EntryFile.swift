@@ -1,5 +1,4 @@
 import ControlPlaneProtos
-import FoundationEssentials
 import JOSE
 
 /// Entries from a JSON file, in the form SPIRE's `-data` reads: SPIFFE IDs as text, selectors as type and value.
@@ -8,10 +7,10 @@ enum EntryFile {
 
     static func read(_ path: String) throws -> [Spire_Api_Types_Entry] {
         let bytes: [UInt8]
-        do {
-            bytes = try Array(Data(contentsOf: URL(filePath: path == "-" ? "/dev/stdin" : path)))
+        do throws(InputFileError) {
+            bytes = try InputFile.read(path, maxBytes: Self.maxBytes)
         } catch {
-            throw UsageError("--data: cannot read \(path): \(FileReason.of(error))")
+            throw UsageError("--data: cannot read \(path): \(error.reason)")
         }
         return try Self.parse(bytes)
     }

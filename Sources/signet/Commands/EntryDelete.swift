@@ -1,6 +1,5 @@
 import ArgumentParser
 import ControlPlaneProtos
-import FoundationEssentials
 import ProtoRPC
 import SwiftProtobuf
 
@@ -35,11 +34,11 @@ struct EntryDelete: AsyncParsableCommand {
 
     private func idsOfFile() throws -> [String] {
         guard let file else { return [] }
-        do {
-            let data = try Data(contentsOf: URL(filePath: file == "-" ? "/dev/stdin" : file))
-            return String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline).map(String.init)
+        do throws(InputFileError) {
+            let bytes = try InputFile.read(file, maxBytes: EntryFile.maxBytes)
+            return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).map(String.init)
         } catch {
-            throw UsageError("--file: cannot read \(file): \(FileReason.of(error))")
+            throw UsageError("--file: cannot read \(file): \(error.reason)")
         }
     }
 }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import IdentityAgent
 import KeyManagement
 import PeerTransport
@@ -79,23 +78,18 @@ struct AgentSettings {
         guard settings.text("join_token") == nil else {
             throw .contradiction(keys: [settings.name(of: "join_token"), key], reason: "give one of them")
         }
-        let bytes = try Self.read(path == "-" ? "/dev/stdin" : path, key: key, maxBytes: 4096)
+        let bytes = try Self.read(path, key: key, maxBytes: 4096)
         let token = String(decoding: bytes, as: UTF8.self).trimmingWhitespace()
         guard !token.isEmpty else { throw .invalid(key: key, value: path, expected: "a file that holds a join token") }
         return token
     }
 
     private static func read(_ path: String, key: String, maxBytes: Int) throws(ConfigurationError) -> [UInt8] {
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(filePath: path))
+        do throws(InputFileError) {
+            return try InputFile.read(path, maxBytes: maxBytes)
         } catch {
-            throw .invalid(key: key, value: path, expected: "a readable file: \(FileReason.of(error))")
+            throw .invalid(key: key, value: path, expected: "a readable file: \(error.reason)")
         }
-        guard data.count <= maxBytes else {
-            throw .invalid(key: key, value: path, expected: "a file of at most \(maxBytes) bytes")
-        }
-        return Array(data)
     }
 }
 
