@@ -5,8 +5,7 @@ import SPIFFE
 /// The keys of the control plane's log lines, in one place so that they stay the same everywhere.
 ///
 /// Never logged: private keys, join tokens (a spent one is part of its agent's SPIFFE ID, and only then appears),
-/// JWT-SVIDs,
-/// requests for certificates, certificates.
+/// JWT-SVIDs, requests for certificates, certificates.
 enum LogKey {
     static let agentID = "agent.id"
     static let attestationType = "attestation.type"

@@ -36,8 +36,7 @@ package enum Authorization {
     /// Decides on a call.
     ///
     /// The order is SPIRE's: what asks for nothing, the local socket, administrators, agents. Only a method that
-    /// agents may
-    /// call tells the caller why it is not an agent.
+    /// agents may call tells the caller why it is not an agent.
     ///
     /// - Parameter facts: Asked at most once, and only for a caller with an X509-SVID.
     package static func verdict(

@@ -10,8 +10,7 @@ package enum Caller: Hashable, Sendable {
     /// A workload that presented the X509-SVID of an entry with `admin`.
     case admin(SPIFFEID)
     /// An attested agent, as the control plane knew it when the call began; ``AttestedAgent/serialNumber`` is the
-    /// serial number
-    /// of the certificate it presented.
+    /// serial number of the certificate it presented.
     case agent(AttestedAgent)
     /// Anybody, where the method asks for nothing.
     case anyone

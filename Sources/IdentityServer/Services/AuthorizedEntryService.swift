@@ -27,8 +27,7 @@ struct AuthorizedEntryService: Sendable {
     /// The entries as they are when the stream begins.
     ///
     /// Up to one page is sent at once. More are sent as pages of revisions; the agent then asks for those it does not
-    /// have,
-    /// by ID, as often as it likes.
+    /// have, by ID, as often as it likes.
     func syncAuthorizedEntries(
         _ requests: RPCRequests<Spire_Api_Server_Entry_V1_SyncAuthorizedEntriesRequest>, _ call: Call,
         _ writer: RPCWriter<Spire_Api_Server_Entry_V1_SyncAuthorizedEntriesResponse>

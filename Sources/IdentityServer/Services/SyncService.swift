@@ -26,8 +26,7 @@ struct SyncService: Sendable {
     /// Sends what the agent has missed since the position it names, or everything, and then every change.
     ///
     /// The stream ends with PERMISSION_DENIED and the reason when the agent is banned, evicted, has renewed the
-    /// certificate
-    /// of this connection, or lets it expire; with UNAVAILABLE when the server shuts down.
+    /// certificate of this connection, or lets it expire; with UNAVAILABLE when the server shuts down.
     private func watchAuthorizedEntries(
         _ request: Signet_Agent_V1_WatchAuthorizedEntriesRequest, _ call: Call, _ writer: Writer
     ) async throws {

@@ -5,8 +5,7 @@ import Synchronization
 /// A flag that one task waits for.
 ///
 /// A signal that nobody waits for is kept, several count as one, and a waiting task may be woken without one: it looks
-/// again
-/// at what it waits for.
+/// again at what it waits for.
 package final class WakeUp: Sendable {
     private enum State {
         case idle

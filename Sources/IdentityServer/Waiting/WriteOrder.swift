@@ -3,8 +3,7 @@ import Synchronization
 /// Lets one write to the stores run at a time, in the order of arrival, however often each suspends.
 ///
 /// What a write changes in memory is changed before the next one begins, so memory sees commits in the order of the
-/// store.
-/// An actor would not do: its methods interleave at every `await`.
+/// store. An actor would not do: its methods interleave at every `await`.
 package final class WriteOrder: Sendable {
     private struct State {
         var isTaken = false

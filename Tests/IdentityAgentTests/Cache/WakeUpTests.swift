@@ -49,10 +49,12 @@ struct WakeUpTests {
     @Test("a cancelled wait ends with CancellationError, and keeps no signal")
     func cancelled() async throws {
         let wakeUp = WakeUp()
-        await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await wakeUp.wait(until: nil, instants: self.time.instants) }
-            group.cancelAll()
-            await #expect(throws: CancellationError.self) { try await group.next() }
+        await #expect(throws: CancellationError.self) {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await wakeUp.wait(until: nil, instants: self.time.instants) }
+                group.cancelAll()
+                try await group.waitForAll()
+            }
         }
         let deadline = self.time.now.addingTimeInterval(1)
         try await withThrowingTaskGroup(of: Void.self) { group in
