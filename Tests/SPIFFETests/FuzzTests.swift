@@ -3,6 +3,7 @@ import JOSE
 import SPIFFE
 import TestSupport
 import Testing
+import X509
 
 /// Inputs that are almost right, the same in every run.
 ///
