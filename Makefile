@@ -18,7 +18,9 @@ demo: build ## Build, then see the main job on real processes (KEEP=1 leaves it 
 	@KEEP='$(KEEP)' BIN='$(CURDIR)/$(BIN)' Tests/Demo/run.sh
 
 test: check test-packages build-tests python ## Build, then run every test
-	$(SWIFT) test -c $(CONFIGURATION) --skip-build
+# One after the other: tests that open a thousand sockets and tests that start processes do not mix in one process,
+# and what is measured is measured alone.
+	$(SWIFT) test -c $(CONFIGURATION) --skip-build --no-parallel
 
 # Product by product: building everything would also build the protobuf compiler, which nobody needs (10 minutes).
 build: packages ## Build the programs (.build/release/signet)

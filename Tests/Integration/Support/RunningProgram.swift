@@ -40,10 +40,15 @@ final class RunningProgram: Sendable {
         let reader = output.fileHandleForReading
         Thread.detachNewThread {
             var pending = Data()
+            var buffer = [UInt8](repeating: 0, count: 65_536)
             while true {
-                let chunk = reader.availableData
-                guard !chunk.isEmpty else { break }
-                pending.append(chunk)
+                // FileHandle's own reading traps when a signal interrupts it.
+                let count = unsafe buffer.withUnsafeMutableBytes {
+                    unsafe read(reader.fileDescriptor, $0.baseAddress, $0.count)
+                }
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { break }
+                pending.append(contentsOf: buffer.prefix(count))
                 while let end = pending.firstIndex(of: 10) {
                     lineContinuation.yield(String(decoding: pending[..<end], as: UTF8.self))
                     pending = Data(pending[(end + 1)...])
