@@ -209,9 +209,9 @@ let package = Package(
             "IdentityAgentTests",
             [
                 "IdentityAgent", "ControlPlaneProtos", "JOSE", "KeyManagement", "NodeAttestation", "PeerTransport",
-                "ProtoRPC", "Registration", "Rotation", "SPIFFE", "TestSupport", "WorkloadAPIProtos",
-                "WorkloadAttestation", .crypto, .grpcCore, .grpcPosix, .logging, .serviceLifecycle, .swiftProtobuf,
-                .x509,
+                "ProtoRPC", "Registration", "Rotation", "SPIFFE", "SPIFFETLS", "TestSupport", "WorkloadAPIProtos",
+                "WorkloadAttestation", .crypto, .grpcCore, .grpcPosix, .logging, .nioCore, .serviceLifecycle,
+                .swiftProtobuf, .x509,
             ]),
         tests("SignetTests", ["TestSupport"]),
         tests("Integration", ["TestSupport", "JOSE", "SPIFFE", .crypto, .x509]),

@@ -23,27 +23,21 @@ struct ConnectionLifetime {
     var lastStream = HTTP2StreamID.rootStream
     /// Whether the preface has come.
     private(set) var hasBegun = false
-    /// Whether anything has come since the keepalive timer looked last.
-    private var hasHeard = false
+    /// How many frames have come, to tell whether any came since.
+    private(set) var framesReceived: UInt64 = 0
     private var handshake: Scheduled<Void>?
     private var others: [Scheduled<Void>] = []
-    private var keepalive: RepeatedTask?
+    private var keepalive: Scheduled<Void>?
 
     var isLeaving: Bool { self.phase == .leaving }
 
     /// A frame has come.
     mutating func received() {
-        self.hasHeard = true
+        self.framesReceived &+= 1
         guard !self.hasBegun else { return }
         self.hasBegun = true
         self.handshake?.cancel()
         self.handshake = nil
-    }
-
-    /// Takes note of the silence since the last call: whether there was nothing but silence.
-    mutating func wasSilent() -> Bool {
-        defer { self.hasHeard = false }
-        return !self.hasHeard
     }
 
     /// Begins the graceful end; false where it has begun already.
@@ -68,7 +62,7 @@ struct ConnectionLifetime {
         self.others.append(timer)
     }
 
-    mutating func watch(keepalive: RepeatedTask) {
+    mutating func watch(keepalive: Scheduled<Void>) {
         self.keepalive = keepalive
     }
 
@@ -97,25 +91,36 @@ extension RPCConnectionHandler {
                 eventLoop.scheduleTask(in: TimeAmount(age) + TimeAmount(limits.drainTimeout)) { self.close() })
         }
         if self.usesTLS, let interval = limits.keepaliveInterval {
-            self.startKeepalive(context.eventLoop, every: TimeAmount(interval))
+            self.startKeepalive(eventLoop, every: TimeAmount(interval))
         }
     }
 
-    private func startKeepalive(_ eventLoop: any EventLoop, every interval: TimeAmount) {
-        let handler = NIOLoopBound(self, eventLoop: eventLoop)
+    /// Looks after `interval` whether anything has come meanwhile, asks the peer if not, and looks again.
+    private func startKeepalive(_ eventLoop: NIOIsolatedEventLoop, every interval: TimeAmount) {
+        let known = self.lifetime.framesReceived
         self.lifetime.watch(
-            keepalive: eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
-                handler.value.askWhetherAlive()
+            keepalive: eventLoop.scheduleTask(in: interval) {
+                if self.lifetime.framesReceived == known {
+                    self.askWhetherAlive(eventLoop, every: interval)
+                } else {
+                    self.startKeepalive(eventLoop, every: interval)
+                }
             })
     }
 
-    private func askWhetherAlive() {
-        guard self.lifetime.wasSilent(), let eventLoop = self.context?.eventLoop else { return }
+    private func askWhetherAlive(_ eventLoop: NIOIsolatedEventLoop, every interval: TimeAmount) {
+        let known = self.lifetime.framesReceived
         self.writeFrame(.rootStream, .ping(ConnectionLifetime.keepalivePing, ack: false))
         self.flush()
         self.lifetime.watch(
-            eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(self.environment.limits.keepaliveTimeout)) {
-                if self.lifetime.wasSilent() { self.close() }
+            keepalive: eventLoop.scheduleTask(in: TimeAmount(self.environment.limits.keepaliveTimeout)) {
+                guard self.lifetime.framesReceived != known else {
+                    self.environment.logger.debug(
+                        "connection closed: the peer does not answer",
+                        metadata: ["peer.address": "\(self.remoteAddress)"])
+                    return self.close()
+                }
+                self.startKeepalive(eventLoop, every: interval)
             })
     }
 

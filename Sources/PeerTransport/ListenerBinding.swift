@@ -106,9 +106,9 @@ extension RPCLimits {
             HTTP2Setting(parameter: .maxHeaderListSize, value: 2 * self.maxMetadataBytes),
             HTTP2Setting(parameter: .enablePush, value: 0),
         ]
-        // Counted in short windows: NIO keeps a time stamp for each frame of a window.
-        configuration.controlFrameRateLimit.windowLength = .milliseconds(50)
-        configuration.controlFrameRateLimit.maximumCount = max(10, self.maxControlFramesPerSecond / 20)
+        // NIO keeps a time stamp for each frame of a window. `RPCConnectionHandler` counts instead; a window of a
+        // nanosecond holds no two.
+        configuration.controlFrameRateLimit.windowLength = .nanoseconds(1)
         configuration.maximumSequentialEmptyDataFrames = 16
         configuration.maximumRecentlyResetStreams = 512
         // Counted over the life of a connection, which may be weeks: the rate below limits them instead.
@@ -118,8 +118,7 @@ extension RPCLimits {
 
     fileprivate var streamConfiguration: NIOHTTP2Handler.StreamConfiguration {
         var configuration = NIOHTTP2Handler.StreamConfiguration()
-        // NIO counts every reset, also those by which clients end streams. Ours counts in `RPCConnectionHandler`; a
-        // window of a nanosecond holds no two.
+        // NIO counts every reset, also those by which clients end streams; `RPCConnectionHandler` counts the others.
         configuration.streamResetFrameRateLimit.windowLength = .nanoseconds(1)
         configuration.streamErrorRateLimit.windowLength = .seconds(1)
         configuration.streamErrorRateLimit.maximumCount = 200

@@ -136,11 +136,7 @@ extension RPCConnectionHandler {
         let wasAnswered = call.machine.isAnswered
         self.forget(id, because: "the call was cancelled")
         guard !wasAnswered, self.unansweredResets.record(now: .now()) else { return }
-        self.environment.logger.debug("connection closed: too many calls were reset")
-        self.writeFrame(
-            .rootStream, .goAway(lastStreamID: .maxID, errorCode: .enhanceYourCalm, opaqueData: nil))
-        self.context?.flush()
-        self.close()
+        self.refuse(because: "too many calls were reset")
     }
 
     /// The call is gone from the wire.

@@ -29,6 +29,7 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
     /// Bytes of requests and responses that are held for this connection.
     var bufferedBytes = 0
     var unansweredResets: EventRate
+    private var controlFrames: EventRate
     var lifetime: ConnectionLifetime
 
     private(set) var context: ChannelHandlerContext?
@@ -54,6 +55,7 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
         self.lifetime = ConnectionLifetime()
         self.unansweredResets = EventRate(
             limit: environment.limits.maxUnansweredResets, window: .init(environment.limits.unansweredResetWindow))
+        self.controlFrames = EventRate(limit: environment.limits.maxControlFramesPerSecond, window: .seconds(1))
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -81,6 +83,7 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !self.hasFailed else { return }
         self.isReading = true
         self.lifetime.received()
         let frame = self.unwrapInboundIn(data)
@@ -91,9 +94,12 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
             self.receive(payload, of: frame.streamID)
         case .rstStream:
             self.receiveReset(of: frame.streamID)
-        case .ping(let ping, let isAcknowledgement) where isAcknowledgement:
-            self.receivePingAcknowledgement(ping)
-        case .ping, .settings, .windowUpdate, .priority, .goAway, .pushPromise, .alternativeService, .origin:
+        case .ping(let ping, let isAcknowledgement):
+            if isAcknowledgement { self.receivePingAcknowledgement(ping) }
+            self.countControlFrame()
+        case .settings, .priority:
+            self.countControlFrame()
+        case .windowUpdate, .goAway, .pushPromise, .alternativeService, .origin:
             break
         }
     }
@@ -182,6 +188,21 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
         case .shutdownCompleted:
             break
         }
+    }
+
+    private func countControlFrame() {
+        guard self.controlFrames.record(now: .now()) else { return }
+        self.refuse(because: "too many control frames")
+    }
+
+    /// Closes the connection of a peer that asks for more than it may (RFC 9113 §7: ENHANCE_YOUR_CALM).
+    func refuse(because reason: String) {
+        self.environment.logger.debug(
+            "connection closed: \(reason)", metadata: ["peer.address": "\(self.remoteAddress)"])
+        self.writeFrame(
+            .rootStream, .goAway(lastStreamID: .maxID, errorCode: .enhanceYourCalm, opaqueData: nil))
+        self.context?.flush()
+        self.close()
     }
 
     /// Writes a frame that ``flush()`` sends.

@@ -42,7 +42,7 @@ public struct Instants: Sendable {
 
     /// Waits until the wall clock has reached `date`; returns at once when it already has.
     ///
-    /// - Throws: `CancellationError` when the task is cancelled.
+    /// - Throws: `CancellationError` when the task is cancelled, also when the moment has come.
     public func sleep(until date: Date) async throws {
         try await self.sleepUntil(date)
     }
@@ -69,6 +69,8 @@ public struct Instants: Sendable {
             now: now,
             sleepUntil: { date in
                 while true {
+                    // A loop whose moments have all come would never learn of it otherwise.
+                    try Task.checkCancellation()
                     let remaining = date.timeIntervalSince(now())
                     guard remaining > 0 else { return }
                     // Compared as numbers first: a moment centuries away does not fit a Duration.

@@ -13,20 +13,26 @@ public enum RotationSchedule {
     /// How much of the lifetime a renewal may be moved by: a tenth, either way.
     public static let maximumJitter = 0.1
 
-    /// When an SVID is renewed: at half its life, moved by a part of the lifetime.
+    /// When an SVID is renewed: at half of the life it had when it was issued, moved by a part of that.
     ///
-    /// `jitter` is the part of the lifetime to add, from -0.1 to 0.1; values outside are brought to the nearer end.
-    public static func renewal(notBefore: Date, notAfter: Date, jitter: Double) -> Date {
+    /// - Parameters:
+    ///   - issuedAt: When it was issued or received. Certificates are dated back: counted from `notBefore`, one of a few
+    ///     seconds would be due when it is new. Outside of the validity period it is brought to the nearer end.
+    ///   - jitter: The part to add, from -0.1 to 0.1; values outside are brought to the nearer end.
+    public static func renewal(issuedAt: Date, notBefore: Date, notAfter: Date, jitter: Double) -> Date {
         let jitter = min(max(jitter, -self.maximumJitter), self.maximumJitter)
-        return notAfter.addingTimeInterval(self.lifetime(notBefore, notAfter) * (jitter - 0.5))
+        let begin = min(max(issuedAt, notBefore), notAfter)
+        return notAfter.addingTimeInterval(self.lifetime(begin, notAfter) * (jitter - 0.5))
     }
 
-    /// When an SVID is renewed: at half its life, moved by chance by up to a tenth of the lifetime.
+    /// When an SVID is renewed: at half of the life it had when it was issued, moved by chance by up to a tenth of that.
     public static func renewal(
-        notBefore: Date, notAfter: Date, using generator: inout some RandomNumberGenerator
+        issuedAt: Date, notBefore: Date, notAfter: Date, using generator: inout some RandomNumberGenerator
     ) -> Date {
         let fraction = Double(generator.next() >> 11) * 0x1p-53
-        return self.renewal(notBefore: notBefore, notAfter: notAfter, jitter: self.maximumJitter * (2 * fraction - 1))
+        return self.renewal(
+            issuedAt: issuedAt, notBefore: notBefore, notAfter: notAfter,
+            jitter: self.maximumJitter * (2 * fraction - 1))
     }
 
     /// When the successor of an authority is prepared: half its life before it expires, at most 30 days.

@@ -79,12 +79,13 @@ struct InstantsTests {
         #expect(Date() >= moment)
     }
 
-    @Test("cancelling ends a wait for the system's time")
-    func cancelled() async {
+    @Test("cancelling ends a wait for the system's time, also for a moment that has passed", arguments: [1e12, -1e12])
+    func cancelled(secondsSince1970: TimeInterval) async {
         await withTaskGroup(of: Bool.self) { group in
             group.addTask {
+                while !Task.isCancelled { await Task.yield() }
                 do {
-                    try await Instants.system.sleep(until: .distantFuture)
+                    try await Instants.system.sleep(until: Date(timeIntervalSince1970: secondsSince1970))
                     return false
                 } catch {
                     return error is CancellationError

@@ -13,7 +13,16 @@ struct RotationScheduleTests {
         arguments: [(0, 1_800), (0.1, 2_160), (-0.1, 1_440), (0.5, 2_160), (-7, 1_440)])
     func renewal(jitter: Double, expected: TimeInterval) {
         let renewal = RotationSchedule.renewal(
-            notBefore: self.notBefore, notAfter: self.notBefore + 3_600, jitter: jitter)
+            issuedAt: self.notBefore, notBefore: self.notBefore, notAfter: self.notBefore + 3_600, jitter: jitter)
+        #expect(renewal == self.notBefore + expected)
+    }
+
+    @Test(
+        "half its life counts from when it was issued, not from its backdated beginning",
+        arguments: [(10, 13), (0, 8), (-5, 8), (16, 16), (20, 16)])
+    func renewalOfBackdated(issuedAfter: TimeInterval, expected: TimeInterval) {
+        let renewal = RotationSchedule.renewal(
+            issuedAt: self.notBefore + issuedAfter, notBefore: self.notBefore, notAfter: self.notBefore + 16, jitter: 0)
         #expect(renewal == self.notBefore + expected)
     }
 
@@ -22,7 +31,7 @@ struct RotationScheduleTests {
         var random = SeededRandom(seed: 1)
         for _ in 0..<1_000 {
             let renewal = RotationSchedule.renewal(
-                notBefore: self.notBefore, notAfter: self.notBefore + 3_600, using: &random)
+                issuedAt: self.notBefore, notBefore: self.notBefore, notAfter: self.notBefore + 3_600, using: &random)
             #expect((1_440...2_160).contains(renewal.timeIntervalSince(self.notBefore)))
         }
     }
@@ -56,7 +65,9 @@ struct RotationScheduleTests {
     @Test("a period that ends before it begins is due at its end")
     func inverted() {
         let notAfter = self.notBefore - 60
-        #expect(RotationSchedule.renewal(notBefore: self.notBefore, notAfter: notAfter, jitter: 0.1) == notAfter)
+        #expect(
+            RotationSchedule.renewal(
+                issuedAt: self.notBefore, notBefore: self.notBefore, notAfter: notAfter, jitter: 0.1) == notAfter)
         #expect(RotationSchedule.preparation(notBefore: self.notBefore, notAfter: notAfter) == notAfter)
         #expect(RotationSchedule.activation(notBefore: self.notBefore, notAfter: notAfter) == notAfter)
     }

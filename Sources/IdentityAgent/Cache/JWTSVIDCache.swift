@@ -106,9 +106,9 @@ final class JWTSVIDCache: Sendable {
             throw RPCError(
                 code: .internalError, message: "the server issued a JWT-SVID of another identity, audience or time")
         }
-        let begin = min(max(svid.issuedAt ?? now, now), svid.expiresAt)
         return IssuedJWTSVID(
             token: svid.token, keyID: try? UnverifiedJWT(parsing: svid.token).keyID, expiresAt: svid.expiresAt,
-            renewAt: RotationSchedule.renewal(notBefore: begin, notAfter: svid.expiresAt, jitter: 0))
+            renewAt: RotationSchedule.renewal(
+                issuedAt: now, notBefore: svid.issuedAt ?? now, notAfter: svid.expiresAt, jitter: 0))
     }
 }

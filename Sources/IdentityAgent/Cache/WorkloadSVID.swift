@@ -16,7 +16,7 @@ package struct WorkloadSVID: Sendable {
     /// When it is replaced: at half of its life, up to a tenth of it sooner or later.
     package let renewAt: Date
 
-    /// - Parameter issuedAt: When it was received; certificates are dated back.
+    /// - Parameter issuedAt: When it was received.
     package init(
         _ svid: SPIFFE.X509SVID, entry: RegistrationEntry, issuedAt: Date,
         using generator: inout some RandomNumberGenerator
@@ -30,7 +30,7 @@ package struct WorkloadSVID: Sendable {
         }
         self.notAfter = svid.notAfter
         self.renewAt = RotationSchedule.renewal(
-            notBefore: min(max(svid.notBefore, issuedAt), svid.notAfter), notAfter: svid.notAfter, using: &generator)
+            issuedAt: issuedAt, notBefore: svid.notBefore, notAfter: svid.notAfter, using: &generator)
     }
 
     /// Whether a workload of the entry may be given it: an entry whose SPIFFE ID changed grants the old one no more.

@@ -8,8 +8,7 @@ package struct AgentIdentity: Sendable {
     package let svid: X509SVID
     /// When the server issued it, as far as is known.
     ///
-    /// Certificates are dated back, so short-lived ones would seem to be
-    /// past half of their life when they are new.
+    /// Certificates are dated back, so short-lived ones would seem to be past half of their life when they are new.
     package let issuedAt: Date
 
     package var id: SPIFFEID { self.svid.id }
@@ -25,7 +24,8 @@ package struct AgentIdentity: Sendable {
 
     /// When it is renewed: at half of its life, up to a tenth of it sooner or later.
     package func renewal(using generator: inout some RandomNumberGenerator) -> Date {
-        RotationSchedule.renewal(notBefore: self.issuedAt, notAfter: self.notAfter, using: &generator)
+        RotationSchedule.renewal(
+            issuedAt: self.issuedAt, notBefore: self.svid.notBefore, notAfter: self.notAfter, using: &generator)
     }
 }
 

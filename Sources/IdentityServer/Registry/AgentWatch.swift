@@ -1,5 +1,6 @@
 import NodeAttestation
 import Registration
+import Rotation
 import SPIFFE
 
 /// An agent's open stream of changes, as the registry keeps it.

@@ -2,6 +2,7 @@ import Authority
 import FoundationEssentials
 import NodeAttestation
 import Registration
+import Rotation
 import SPIFFE
 import Synchronization
 

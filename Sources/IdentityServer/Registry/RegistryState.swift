@@ -1,6 +1,7 @@
 import FoundationEssentials
 import NodeAttestation
 import Registration
+import Rotation
 import SPIFFE
 
 /// The state of a ``Registry`` and its transitions, which return the streams to wake.

@@ -1,3 +1,4 @@
+import Rotation
 import SPIFFE
 import Synchronization
 

@@ -37,11 +37,8 @@ struct Pruning: Sendable {
                 }
                 continue
             }
-            if let next = self.plane.registry.read({ $0.nextExpiry }) {
-                try await self.plane.expiryChanged.wait(until: next, instants: self.plane.instants)
-            } else {
-                try await self.plane.expiryChanged.wait()
-            }
+            let next = self.plane.registry.read { $0.nextExpiry }
+            try await self.plane.expiryChanged.wait(until: next, instants: self.plane.instants)
         }
     }
 

@@ -11,7 +11,13 @@ import X509
 ///
 /// A renewal that fails leaves the last good SVID in force and is tried again.
 final class ServerIdentity: X509SVIDSource, Sendable {
-    private let identity: Mutex<X509Identity>
+    fileprivate struct State {
+        var identity: X509Identity
+        /// When the SVID is replaced: at half the life it had when it was issued.
+        var renewAt: Date
+    }
+
+    private let state: Mutex<State>
     private let lifetime: Duration
     private let authority: Watched<AuthorityState>
     private let instants: Instants
@@ -27,15 +33,17 @@ final class ServerIdentity: X509SVIDSource, Sendable {
         self.authority = authority
         self.instants = instants
         self.logger = logger
-        let state = authority.current
-        self.identity = Mutex(
-            X509Identity(
-                svid: try Self.issue(by: state, lifetime: lifetime, now: instants.now()),
-                bundles: TrustBundles([state.bundle])))
+        let issuer = authority.current
+        let now = instants.now()
+        let svid = try Self.issue(by: issuer, lifetime: lifetime, now: now)
+        self.state = Mutex(
+            State(
+                identity: X509Identity(svid: svid, bundles: TrustBundles([issuer.bundle])),
+                renewAt: Self.renewal(of: svid, issuedAt: now)))
     }
 
     func current() throws -> X509Identity {
-        self.identity.withLock { $0 }
+        self.state.withLock { $0.identity }
     }
 
     /// Renews the SVID and follows the bundle until the task is cancelled.
@@ -49,7 +57,7 @@ final class ServerIdentity: X509SVIDSource, Sendable {
 
     private func followBundle() async {
         for await state in self.authority.updates() {
-            self.publish(svid: nil, bundle: state.bundle)
+            self.state.withLock { $0.take(state.bundle) }
         }
     }
 
@@ -57,13 +65,16 @@ final class ServerIdentity: X509SVIDSource, Sendable {
         var backoff = Backoff(initial: .seconds(1), maximum: .seconds(60))
         var generator = SystemRandomNumberGenerator()
         while true {
-            let svid = self.identity.withLock { $0.svid }
-            try await self.instants.sleep(
-                until: RotationSchedule.renewal(notBefore: svid.notBefore, notAfter: svid.notAfter, jitter: 0))
-            let state = self.authority.current
+            try await self.instants.sleep(until: self.state.withLock { $0.renewAt })
+            let issuer = self.authority.current
             do {
-                let next = try Self.issue(by: state, lifetime: self.lifetime, now: self.instants.now())
-                self.publish(svid: next, bundle: state.bundle)
+                let now = self.instants.now()
+                let next = try Self.issue(by: issuer, lifetime: self.lifetime, now: now)
+                self.state.withLock { state in
+                    state.identity = X509Identity(svid: next, bundles: state.identity.bundles)
+                    state.renewAt = Self.renewal(of: next, issuedAt: now)
+                    state.take(issuer.bundle)
+                }
                 backoff.reset()
                 self.logger.info(
                     "server X509-SVID renewed",
@@ -77,21 +88,22 @@ final class ServerIdentity: X509SVIDSource, Sendable {
         }
     }
 
-    /// Replaces the snapshot.
-    ///
-    /// A bundle older than the one in force is not taken.
-    private func publish(svid: X509SVID?, bundle: TrustBundle) {
-        self.identity.withLock { identity in
-            let known = identity.bundles[bundle.trustDomain]
-            let isOlder = (bundle.sequenceNumber ?? 0) < (known?.sequenceNumber ?? 0)
-            identity = X509Identity(
-                svid: svid ?? identity.svid, bundles: isOlder ? identity.bundles : TrustBundles([bundle]))
-        }
+    private static func renewal(of svid: X509SVID, issuedAt: Date) -> Date {
+        RotationSchedule.renewal(issuedAt: issuedAt, notBefore: svid.notBefore, notAfter: svid.notAfter, jitter: 0)
     }
 
     private static func issue(by state: AuthorityState, lifetime: Duration, now: Date) throws -> X509SVID {
         let key = try KeyPair.generate(.ecP256)
         let issued = try state.issueServerSVID(publicKey: key.certificateKey.publicKey, ttl: lifetime, now: now)
         return try X509SVID(certificates: issued.chain, privateKeyPKCS8DER: key.pkcs8DER, hint: "")
+    }
+}
+
+extension ServerIdentity.State {
+    /// Judges peers by a bundle from now on; not by one that is older than the one in force.
+    fileprivate mutating func take(_ bundle: TrustBundle) {
+        let known = self.identity.bundles[bundle.trustDomain]
+        guard (bundle.sequenceNumber ?? 0) >= (known?.sequenceNumber ?? 0) else { return }
+        self.identity = X509Identity(svid: self.identity.svid, bundles: TrustBundles([bundle]))
     }
 }

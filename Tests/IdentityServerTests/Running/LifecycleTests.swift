@@ -186,6 +186,19 @@ struct LifecycleTests {
         }
     }
 
+    @Test("a server certificate of seconds is renewed at half its life, not at once because it is dated back")
+    func shortLivedServerCertificate() async throws {
+        let time = ManualInstants()
+        try await withControlPlane(HarnessSettings(x509SVIDTTL: .seconds(6)), time: time) { plane async throws in
+            for _ in 0..<3 {
+                try await plane.time.waitForSleepers(3)
+                #expect(plane.time.nextDeadline == plane.time.now.addingTimeInterval(3))
+                plane.time.advance(by: .seconds(3))
+                await plane.log.wait(for: "server X509-SVID renewed")
+            }
+        }
+    }
+
     @Test("the next authority is prepared and published when it is due, and the current one goes on")
     func rotation() async throws {
         try await withControlPlane { plane async throws in

@@ -1,5 +1,4 @@
 import FoundationEssentials
-import IdentityAgent
 import Rotation
 import Synchronization
 import TestSupport
@@ -14,13 +13,26 @@ struct WakeUpTests {
         let wakeUp = WakeUp()
         wakeUp.signal()
         wakeUp.signal()
-        try await wakeUp.wait(until: nil, instants: self.time.instants)
+        try await wakeUp.wait()
         let deadline = self.time.now.addingTimeInterval(1)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await wakeUp.wait(until: deadline, instants: self.time.instants) }
             try await self.time.waitForSleepers(1)
             self.time.advance(by: .seconds(1))
             try await group.next()
+        }
+    }
+
+    @Test("a wait ends at a signal before its moment, and can be repeated")
+    func signalBeforeDeadline() async throws {
+        let wakeUp = WakeUp()
+        for _ in 0..<3 {
+            let deadline = self.time.now.addingTimeInterval(60)
+            async let waiting: Void = wakeUp.wait(until: deadline, instants: self.time.instants)
+            try await self.time.waitForSleepers(1)
+            wakeUp.signal()
+            try await waiting
+            #expect(self.time.sleeperCount == 0)
         }
     }
 
@@ -51,7 +63,7 @@ struct WakeUpTests {
         let wakeUp = WakeUp()
         await #expect(throws: CancellationError.self) {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await wakeUp.wait(until: nil, instants: self.time.instants) }
+                group.addTask { try await wakeUp.wait() }
                 group.cancelAll()
                 try await group.waitForAll()
             }

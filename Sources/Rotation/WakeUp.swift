@@ -1,10 +1,9 @@
 package import FoundationEssentials
-package import Rotation
 import Synchronization
 
 /// A flag that one task waits for.
 ///
-/// A signal that nobody waits for is kept, several count as one, and a waiting task may be woken without one: it looks
+/// A signal that nobody waits for is kept, and several count as one. A waiting task may be woken without one: it looks
 /// again at what it waits for.
 package final class WakeUp: Sendable {
     private enum State {
@@ -30,35 +29,48 @@ package final class WakeUp: Sendable {
         waiting?.resume()
     }
 
+    /// Waits for the next signal.
+    ///
+    /// - Precondition: No other task waits.
+    /// - Throws: `CancellationError` when the task is cancelled.
+    package func wait() async throws {
+        await self.waitForSignal()
+        try Task.checkCancellation()
+    }
+
     /// Waits for the next signal, at most until the wall clock reaches `deadline`, if there is one.
     ///
+    /// - Precondition: No other task waits.
     /// - Throws: `CancellationError` when the task is cancelled.
     package func wait(until deadline: Date?, instants: Instants) async throws {
+        guard let deadline else { return try await self.wait() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.waitForSignal() }
-            if let deadline {
-                group.addTask { try await instants.sleep(until: deadline) }
-            }
+            group.addTask { try await instants.sleep(until: deadline) }
             defer { group.cancelAll() }
             try await group.next()
         }
         try Task.checkCancellation()
     }
 
-    /// Returns at the next signal, or when the task is cancelled.
-    ///
-    /// For one task at a time.
+    /// Returns at the next signal, or when the task is cancelled, which leaves no signal behind.
     private func waitForSignal() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let returnsAtOnce = self.state.withLock { state in
-                    // Looked at under the lock: a cancellation from here on finds the continuation.
-                    if case .idle = state, !Task.isCancelled {
+                    switch state {
+                    case .signalled:
+                        state = .idle
+                        return true
+                    case .idle where Task.isCancelled:
+                        return true
+                    case .idle:
+                        // A cancellation from here on finds the continuation.
                         state = .waiting(continuation)
                         return false
+                    case .waiting:
+                        preconditionFailure("one task waits at a time")
                     }
-                    if case .signalled = state { state = .idle }
-                    return true
                 }
                 if returnsAtOnce { continuation.resume() }
             }
