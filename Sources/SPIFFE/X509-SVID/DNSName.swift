@@ -1,4 +1,4 @@
-/// The rules for DNS names of an entry: RFC 1123 host names in ASCII, with `*` allowed as the whole first label.
+/// The rules for DNS names of an X509-SVID: RFC 1123 host names in ASCII, with `*` allowed as the whole first label.
 package enum DNSName {
     /// The longest name, in bytes (RFC 1035 §2.3.4 without the root's two).
     package static let maxBytes = 253
@@ -20,16 +20,16 @@ package enum DNSName {
         return String(decoding: lowered, as: UTF8.self)
     }
 
-    /// The first wildcard of `names` together with another name it covers, if there is one.
+    /// A name that is covered by a wildcard among the names, if there is one.
     ///
     /// `*.example.org` covers `a.example.org` and not `a.b.example.org`; names are in the form of ``normalized(_:)``.
     package static func overlap(in names: [String]) -> (wildcard: String, name: String)? {
-        for wildcard in names where wildcard.hasPrefix("*.") {
-            let parent = wildcard.dropFirst(2)
-            for name in names where name != wildcard {
-                guard let dot = name.firstIndex(of: ".") else { continue }
-                if name[name.index(after: dot)...] == parent { return (wildcard, name) }
-            }
+        let wildcards = Set(names.lazy.filter { $0.hasPrefix("*.") })
+        guard !wildcards.isEmpty else { return nil }
+        for name in names where !name.hasPrefix("*.") {
+            guard let dot = name.firstIndex(of: ".") else { continue }
+            let wildcard = "*\(name[dot...])"
+            if wildcards.contains(wildcard) { return (wildcard, name) }
         }
         return nil
     }

@@ -1,7 +1,7 @@
-import Registration
+import SPIFFE
 import Testing
 
-@Suite("DNS names of entries", .timeLimit(.minutes(1)))
+@Suite("DNS name", .timeLimit(.minutes(1)))
 struct DNSNameTests {
     @Test(
         "a host name or a wildcard is accepted and written in lower case",
@@ -25,6 +25,9 @@ struct DNSNameTests {
             ("*", .misplacedWildcard),
             ("a.*.b", .misplacedWildcard),
             ("a*.b", .misplacedWildcard),
+            ("*.*.b", .misplacedWildcard),
+            ("\u{212A}.org", .invalidByte(0xE2)),
+            ("a\u{0}b", .invalidByte(0)),
             ("a_b.c", .invalidByte(0x5F)),
             ("a b", .invalidByte(0x20)),
             ("b\u{FC}cher.example", .invalidByte(0xC3)),
@@ -33,6 +36,14 @@ struct DNSNameTests {
         ])
     func refused(name: String, problem: DNSNameProblem) {
         #expect(throws: problem) { try DNSName.normalized(name) }
+    }
+
+    @Test("a name of 253 bytes is accepted and one of 254 refused")
+    func length() throws {
+        let label = String(repeating: "a", count: 63)
+        let longest = [label, label, label, String(repeating: "b", count: 61)].joined(separator: ".")
+        #expect(try DNSName.normalized(longest) == longest)
+        #expect(throws: DNSNameProblem.tooLong(bytes: 254)) { try DNSName.normalized(longest + "b") }
     }
 
     @Test("a wildcard covers the names one label below its parent, and no others")
