@@ -53,7 +53,8 @@ extension AuthorityState {
             id: id, publicKey: publicKey, dnsNames: dnsNames, issuedAt: lifetime.issuedAt,
             notAfter: lifetime.expiresAt)
         return IssuedX509SVID(
-            id: id, chain: [leaf], notBefore: leaf.notValidBefore, expiresAt: lifetime.expiresAt,
-            serialNumber: leaf.serialNumber.decimalDigits, clamped: lifetime.clamped)
+            id: id, chain: [leaf.certificate], chainDER: [leaf.der], notBefore: leaf.certificate.notValidBefore,
+            expiresAt: lifetime.expiresAt, serialNumber: leaf.certificate.serialNumber.decimalDigits,
+            clamped: lifetime.clamped)
     }
 }

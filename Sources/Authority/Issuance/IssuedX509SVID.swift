@@ -7,13 +7,12 @@ package struct IssuedX509SVID: Sendable, Hashable {
     package let id: SPIFFEID
     /// The leaf, then what leads to the authority in the bundle: nothing, as that one signed the leaf itself.
     package let chain: [Certificate]
+    /// The chain as DER, one certificate each.
+    package let chainDER: [[UInt8]]
     package let notBefore: Date
     package let expiresAt: Date
     /// The serial number of the leaf in decimal digits.
     package let serialNumber: String
     /// Whether it expires before what was asked for, together with its authority.
     package let clamped: Bool
-
-    /// The chain as DER, one certificate each.
-    package var chainDER: [[UInt8]] { self.chain.map(\.derBytes) }
 }

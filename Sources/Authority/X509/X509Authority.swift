@@ -4,6 +4,12 @@ import SPIFFE
 import SwiftASN1
 package import X509
 
+/// The certificate of an SVID, and its DER.
+struct SVIDCertificate {
+    let certificate: Certificate
+    let der: [UInt8]
+}
+
 /// An X.509 authority that can sign, with all that its leaves have in common made once.
 package struct X509Authority: Sendable {
     /// How far `notBefore` lies before the moment of issue, so that clocks which are a little late accept the certificate.
@@ -15,7 +21,7 @@ package struct X509Authority: Sendable {
     package let id: String
     package let notBefore: Date
     package let notAfter: Date
-    private let authorityKeyIdentifier: Certificate.Extension
+    private let template: SVIDTemplate
 
     init(_ authority: X509AuthorityCertificate, key: SigningKey) throws(IssuanceError) {
         self.key = key
@@ -24,9 +30,7 @@ package struct X509Authority: Sendable {
         self.notBefore = authority.certificate.notValidBefore
         self.notAfter = authority.certificate.notValidAfter
         do {
-            let identifier = SubjectKeyIdentifier(hash: authority.certificate.publicKey).keyIdentifier
-            self.authorityKeyIdentifier = try Certificate.Extension(
-                AuthorityKeyIdentifier(keyIdentifier: identifier), critical: false)
+            self.template = try SVIDTemplate(authority.certificate, key: key.certificateKey)
         } catch {
             throw .signingFailed
         }
@@ -61,7 +65,7 @@ package struct X509Authority: Sendable {
         return X509AuthorityCertificate(certificate: certificate, keyName: key.id, issuedAt: issuedAt)
     }
 
-    /// Makes the certificate of an SVID: the content of SPIRE's, for workloads, agents and the server alike.
+    /// Makes the certificate of an SVID and reads it back from its DER, which says exactly this.
     ///
     /// - Parameters:
     ///   - dnsNames: The first is also the common name, if it has at most 64 characters.
@@ -69,23 +73,30 @@ package struct X509Authority: Sendable {
     ///   - notAfter: In whole seconds, not after ``notAfter`` of the authority.
     func svid(
         id: SPIFFEID, publicKey: Certificate.PublicKey, dnsNames: DNSNames, issuedAt: Date, notAfter: Date
-    ) throws(IssuanceError) -> Certificate {
-        let names = dnsNames.names.map { GeneralName.dnsName($0) } + [.uniformResourceIdentifier(id.uri)]
-        let content = CertificateContent(
-            serialNumber: .random128(), issuer: self.certificate.subject,
-            subject: DistinguishedName(country: "US", organization: "SPIRE", commonName: dnsNames.commonName),
-            notBefore: issuedAt.addingTimeInterval(-(Self.backdate / .seconds(1))), notAfter: notAfter,
-            publicKey: publicKey,
-            extensions: [
-                ProfileExtensions.svidKeyUsage, ProfileExtensions.svidExtendedKeyUsage,
-                ProfileExtensions.svidConstraints, try Self.subjectKeyIdentifier(publicKey),
-                self.authorityKeyIdentifier, try Self.names(names),
-            ])
-        let certificate = try content.certificate(signedBy: self.key.certificateKey)
-        if let violation = CertificateProfile.svid(id).violation(of: certificate) {
-            throw .profileViolated(violation)
+    ) throws(IssuanceError) -> SVIDCertificate {
+        let serialNumber = Certificate.SerialNumber.random128()
+        let notBefore = issuedAt.addingTimeInterval(-(Self.backdate / .seconds(1)))
+        let der: [UInt8]
+        do {
+            der = try self.template.certificate(
+                serialNumber: serialNumber, id: id, publicKey: publicKey, dnsNames: dnsNames, notBefore: notBefore,
+                notAfter: notAfter)
+        } catch {
+            throw .signingFailed
         }
-        return certificate
+        guard let certificate = try? Certificate(derEncoded: der) else { throw .profileViolated(.unreadable) }
+        let violation: ProfileViolation? =
+            if certificate.serialNumber != serialNumber {
+                .serialNumber
+            } else if certificate.issuer != self.certificate.subject {
+                .issuer
+            } else if certificate.notValidBefore != notBefore || certificate.notValidAfter != notAfter {
+                .validity
+            } else {
+                CertificateProfile.svid(id).violation(of: certificate)
+            }
+        if let violation { throw .profileViolated(violation) }
+        return SVIDCertificate(certificate: certificate, der: der)
     }
 
     /// Never critical: the subject is never empty (X509-SVID §3.1).
