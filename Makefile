@@ -9,7 +9,7 @@ PYTHON := .build/python/bin/python
 BUILD_PACKAGES := libsqlite3-dev libssl-dev zlib1g-dev
 TEST_PACKAGES := openssl python3 python3-venv
 
-.PHONY: help demo test build build-tests check format packages test-packages python protos clean
+.PHONY: help demo test build build-tests check interop format packages test-packages python protos clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ $(PYTHON): Tests/Interop/requirements.txt
 	python3 -m venv .build/python
 	.build/python/bin/pip install --quiet --disable-pip-version-check --requirement Tests/Interop/requirements.txt
 	@touch $(PYTHON)
+
+interop: build ## Check from outside with go-spiffe and spire-api-sdk (fetches Go, 60 MB, into .build/interop)
+	@BIN='$(CURDIR)/$(BIN)/signet' Tests/Interop/Go/run.sh $(INTEROP)
 
 protos: ## Write the generated protobuf code anew (needs protoc)
 	Tests/Checks/protos.sh

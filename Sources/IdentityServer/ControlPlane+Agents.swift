@@ -41,7 +41,7 @@ extension ControlPlane {
     /// The entry that makes `alias` one of the agent's names; nil when there is one already.
     private func newAlias(_ alias: SPIFFEID, of agentID: SPIFFEID, now: Date) throws -> RegistrationEntry? {
         let entry = try JoinTokenAttestation.aliasEntry(
-            id: UUID().uuidString.lowercased(), alias: alias, agentID: agentID, now: now)
+            id: self.entryIDs.next(now: now), alias: alias, agentID: agentID, now: now)
         let exists = self.registry.entries.entries(parentID: agentID).contains {
             $0.content.isSimilar(to: entry.content)
         }

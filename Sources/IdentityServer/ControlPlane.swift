@@ -19,6 +19,7 @@ struct ControlPlane: Sendable {
     let disconnections: Disconnections
     /// Signalled when the entries may have another next expiry.
     let expiryChanged: WakeUp
+    let entryIDs = EntryIDs()
     let instants: Instants
     let logger: Logger
 

@@ -22,7 +22,6 @@ struct EntryDraftTests {
             draft.admin = true
             draft.expiresAtSeconds = 1_900_000_000
             draft.dnsNames = ["Web.example.org", "db", "web.example.org"]
-            draft.storeSVID = true
             draft.hint = "internal"
             draft.disableX509SVIDPrefetch = true
             draft.jwtSVIDIncludeJTI = true
@@ -35,7 +34,12 @@ struct EntryDraftTests {
                     x509SVIDTTL: .seconds(60), jwtSVIDTTL: .seconds(30),
                     federatesWith: [try Fixture.trustDomain("other.test")], admin: true,
                     expiresAt: Date(timeIntervalSince1970: 1_900_000_000), dnsNames: ["web.example.org", "db"],
-                    storeSVID: true, hint: "internal", disableX509SVIDPrefetch: true, jwtSVIDIncludeJTI: true))
+                    hint: "internal", disableX509SVIDPrefetch: true, jwtSVIDIncludeJTI: true))
+    }
+
+    @Test("an entry whose SVID goes to a store is one")
+    func stored() throws {
+        #expect(try self.validated { $0.storeSVID = true }.storeSVID)
     }
 
     @Test("zero and empty mean the server's defaults")
@@ -124,6 +128,13 @@ struct EntryDraftTests {
             ),
             ("federation with itself", .federatesWithItself(served), { $0.federatesWith = ["example.org"] }),
             ("a downstream entry", .downstreamRefused, { $0.downstream = true }),
+            (
+                "a stored entry that is not prefetched", .storedAndNotPrefetched,
+                {
+                    $0.storeSVID = true
+                    $0.disableX509SVIDPrefetch = true
+                }
+            ),
         ]
     }()
 
@@ -138,7 +149,7 @@ struct EntryDraftTests {
 
     @Test("the table of refusals is complete")
     func tableIsThere() {
-        #expect(Self.refusals.count == 26)
+        #expect(Self.refusals.count == 27)
     }
 
     @Test("a malformed SPIFFE ID is refused with the rule it breaks")

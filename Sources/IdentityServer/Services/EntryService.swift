@@ -114,7 +114,7 @@ struct EntryService: Sendable {
     private func creation(of draft: EntryDraft, now: Date) -> Result<EntryChange, EntryRefusal> {
         do throws(RegistrationError) {
             let content = try self.validated(draft)
-            let id = try draft.validatedID() ?? UUID().uuidString.lowercased()
+            let id = try draft.validatedID() ?? self.plane.entryIDs.next(now: now)
             return .success(.create(RegistrationEntry(id: id, content: content, createdAt: now)))
         } catch {
             return .failure(.invalid(error))

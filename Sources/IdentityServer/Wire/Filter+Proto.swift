@@ -44,7 +44,8 @@ extension EntryFilter {
     /// - Throws: `RPCError` with INVALID_ARGUMENT that names the part of the filter.
     init(_ fields: EntryFilterFields, in trustDomain: TrustDomain) throws {
         self.init()
-        self.hint = fields.hint
+        // An empty hint asks for nothing, as SPIRE has it.
+        self.hint = fields.hint?.isEmpty == true ? nil : fields.hint
         self.downstream = fields.downstream
         do throws(SPIFFEIDRefusal) {
             self.parentID = try fields.parentID?.parsed(as: .member, in: trustDomain)

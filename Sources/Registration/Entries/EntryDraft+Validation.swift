@@ -34,6 +34,7 @@ extension EntryDraft {
         if spiffeID.isReserved { throw .reservedPath(.spiffeID, spiffeID) }
         let parentID = try Self.member(self.parentID, .parentID, of: trustDomain)
         if self.downstream { throw .downstreamRefused }
+        if self.storeSVID, self.disableX509SVIDPrefetch { throw .storedAndNotPrefetched }
         try Self.checkText(self.hint, .hint, limit: Self.maxHintBytes)
         return EntryContent(
             spiffeID: spiffeID, parentID: parentID, selectors: try self.validatedSelectors(),

@@ -16,6 +16,8 @@ package enum RegistrationError: Error, Hashable, Sendable {
     case invalidSelector(SelectorProblem)
     /// An entry whose SVID goes to a store has selectors of one type, the store's.
     case mixedSelectorTypes
+    /// An entry whose SVID goes to a store is never fetched by a workload, so it cannot say when to sign for one.
+    case storedAndNotPrefetched
     /// A list has more items than allowed.
     case tooMany(EntryField, count: Int, limit: Int)
     /// A text is longer than allowed.
@@ -59,6 +61,7 @@ extension RegistrationError {
         case .invalidDNSName, .overlappingDNSNames: .dnsNames
         case .invalidTrustDomain, .federatesWithItself, .bundleUnknown: .federatesWith
         case .downstreamRefused: .downstream
+        case .storedAndNotPrefetched: .additionalAttributes
         case .invalidEntryID, .reservedEntryID: .id
         }
     }
@@ -77,6 +80,7 @@ extension RegistrationError: CustomStringConvertible {
         case .pathMissing: "has no path"
         case .reservedPath(_, let id): "\(id.path) is reserved for the server: /spire and everything under it"
         case .invalidSelector(let problem): problem.description
+        case .storedAndNotPrefetched: "disable_x509_svid_prefetch does not go together with store_svid"
         case .mixedSelectorTypes: "must all have one type when store_svid is set"
         case .tooMany(_, let count, let limit): "has \(count) items, at most \(limit) are allowed"
         case .tooLong(_, let bytes, let limit): "has \(bytes) bytes, at most \(limit) are allowed"

@@ -8,7 +8,7 @@ struct EntryCreate: AsyncParsableCommand {
 
     @OptionGroup var server: ServerOptions
     @OptionGroup var content: EntryContentOptions
-    @Option(help: "An ID of your own choice (default: a random UUID).") var entryID: String?
+    @Option(help: "An ID of your own choice (default: a new UUID).") var entryID: String?
 
     func run() async throws {
         let entries = try self.content.entries(id: self.entryID)

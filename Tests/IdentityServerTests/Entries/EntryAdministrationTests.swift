@@ -19,7 +19,6 @@ struct EntryAdministrationTests {
         $0.expiresAt = 1_900_000_000
         $0.dnsNames = ["web.example.org", "*.web.example.org"]
         $0.hint = "internal"
-        $0.storeSvid = true
         $0.additionalAttributes.disableX509SvidPrefetch = true
         $0.additionalAttributes.jwtSvidIncludeJti = true
     }
@@ -36,6 +35,13 @@ struct EntryAdministrationTests {
             #expect(created == expected)
             let read = try await plane.local { try await $0.call(EntryMethods.getEntry, .with { $0.id = created.id }) }
             #expect(read == expected)
+        }
+    }
+
+    @Test("an entry whose SVID goes to a store comes back as such")
+    func stored() async throws {
+        try await withControlPlane { plane async throws in
+            #expect(try await plane.createEntry(makeEntry("/web", parent: "/n") { $0.storeSvid = true }).storeSvid)
         }
     }
 

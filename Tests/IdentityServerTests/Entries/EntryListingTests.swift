@@ -30,6 +30,7 @@ struct EntryListingTests {
             ([.spiffeID("/a")], "13"),
             ([.parentID("/m")], "34"),
             ([.hint("x")], "23"),
+            ([.hint("")], "1234"),
             ([.downstream(false)], "1234"),
             ([.downstream(true)], ""),
             ([.selectors(["uid:1", "gid:1"], .matchExact)], "2"),
