@@ -50,15 +50,19 @@ final class FollowedStream<Value: Sendable>: Sendable {
         if case .waiting = self.state.current { self.state.publish(.waiting(error)) }
     }
 
-    /// Waits until there is a value.
+    /// Waits until there is a value that `accept` accepts.
     ///
+    /// - Parameter accept: What is waited for in a value; throws what is missing.
     /// - Throws: The last error, or ``WorkloadAPIError/timedOut``, when there is none within `timeout` of `instants`;
     ///   at once when the stream is not followed any more.
-    func waitUntilReady(timeout: Duration, instants: Instants) async throws -> Value {
-        try await withThrowingTaskGroup(of: Value.self) { group in
+    func waitUntilReady<Result: Sendable>(
+        timeout: Duration, instants: Instants,
+        accept: @escaping @Sendable (Value) throws(WorkloadAPIError) -> Result
+    ) async throws -> Result {
+        try await withThrowingTaskGroup(of: Result.self) { group in
             group.addTask {
                 for await state in self.state.updates() {
-                    if case .ready(let value) = state { return value }
+                    if case .ready(let value) = state, let result = try? accept(value) { return result }
                     if case .withdrawn(let error) = state, error.isFinal { throw error }
                 }
                 throw CancellationError()
@@ -66,7 +70,7 @@ final class FollowedStream<Value: Sendable>: Sendable {
             group.addTask {
                 try await instants.sleep(for: timeout)
                 if case .waiting(nil) = self.state.current { throw WorkloadAPIError.timedOut }
-                return try self.state.current.value
+                return try accept(self.state.current.value)
             }
             defer { group.cancelAll() }
             guard let value = try await group.next() else { throw CancellationError() }

@@ -101,6 +101,6 @@ public final class JWTSource: Service {
     /// See ``X509Source/waitUntilReady(timeout:)``.
     @discardableResult
     public func waitUntilReady(timeout: Duration = .seconds(30)) async throws -> TrustBundles {
-        try await self.bundleStream.waitUntilReady(timeout: timeout, instants: self.instants)
+        try await self.bundleStream.waitUntilReady(timeout: timeout, instants: self.instants) { $0 }
     }
 }

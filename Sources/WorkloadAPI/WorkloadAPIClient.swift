@@ -141,7 +141,10 @@ public struct WorkloadAPIClient: Sendable {
                     return true
                 }
             }
-        } catch let error as WorkloadAPIError {
+        } catch {
+            // What `handle` threw has ended the stream, whatever the end of the stream looks like.
+            if let failure = failure.value { throw failure }
+            guard let error = error as? WorkloadAPIError else { throw error }
             return (error, received.isSet)
         }
         if let failure = failure.value { throw failure }

@@ -61,11 +61,16 @@ public final class X509Source: X509SVIDSource, Service {
 
     /// Waits until there is an identity, and returns it.
     ///
+    /// Until there is the selected one, where the Workload API has others already.
+    ///
     /// - Parameter timeout: Above zero. Default: 30 s.
     /// - Throws: ``WorkloadAPIError``: what stands in the way when the time is up, `.timedOut` where nothing is known.
     @discardableResult
     public func waitUntilReady(timeout: Duration = .seconds(30)) async throws -> X509Identity {
-        try await self.stream.waitUntilReady(timeout: timeout, instants: self.instants).identity(self.selection)
+        let selection = self.selection
+        return try await self.stream.waitUntilReady(timeout: timeout, instants: self.instants) {
+            context throws(WorkloadAPIError) in try context.identity(selection)
+        }
     }
 
     /// The identity and each replacement: the newest only, for a slow consumer.

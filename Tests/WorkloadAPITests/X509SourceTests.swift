@@ -23,10 +23,13 @@ struct X509SourceTests {
 
     static let web = "spiffe://example.org/web"
 
-    private func makeSource(_ selection: SVIDSelection = .first) throws -> X509Source {
+    private func makeSource(
+        _ selection: SVIDSelection = .first, reporting failures: Watched<Int> = Watched(0)
+    ) throws -> X509Source {
         X509Source(
             client: try self.api.client(instants: self.time.instants), selection: selection,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), instants: self.time.instants)
+            logger: Logger(label: "test", factory: { _ in CountingLogHandler(messages: failures) }),
+            instants: self.time.instants)
     }
 
     /// Runs the source and the Workload API while `body` runs.
@@ -138,15 +141,48 @@ struct X509SourceTests {
         }
     }
 
-    @Test("WAPI-16: a bad message is discarded, the last good state holds and the stream goes on")
-    func discarded() async throws {
+    @Test("waiting for the selected SVID goes on while there are only others")
+    func waitingForSelected() async throws {
         let gate = Gate()
         self.api.x509(
-            .send(try self.authority.x509Response("spiffe://example.org/1")), .send(.with([])), .wait(gate),
-            .send(try self.authority.x509Response("spiffe://example.org/3")), .hold)
-        let source = try self.makeSource()
+            .send(try self.authority.x509Response("spiffe://example.org/1")), .wait(gate),
+            .send(.with([try self.authority.x509Message("spiffe://example.org/2", hint: "a")])), .hold)
+        let source = try self.makeSource(.hint("a"))
         try await self.run(source) { () async throws in
-            try await self.wait(for: source, toBe: "/1")
+            async let waiting = Result { try await source.waitUntilReady(timeout: .seconds(5)) }
+            try await self.time.waitForSleepers(1)
+            try await self.wait(for: source, toFailWith: .noSuchSVID(.hint("a")))
+            gate.open()
+            #expect(try await waiting.get().svid.id.path == "/2")
+        }
+    }
+
+    @Test("waiting for the selected SVID ends with its absence when the time is up")
+    func waitingForAbsent() async throws {
+        self.api.x509(.send(try self.authority.x509Response("spiffe://example.org/1")), .hold)
+        let source = try self.makeSource(.hint("a"))
+        try await self.run(source) { () async throws in
+            async let waiting = Result { try await source.waitUntilReady(timeout: .seconds(5)) }
+            try await self.time.waitForSleepers(1)
+            try await self.wait(for: source, toFailWith: .noSuchSVID(.hint("a")))
+            self.time.advance(by: .seconds(5))
+            let result = await waiting
+            #expect(throws: WorkloadAPIError.noSuchSVID(.hint("a"))) { try result.get() }
+        }
+    }
+
+    @Test("WAPI-16: a bad message is discarded, the last good state holds and the stream goes on")
+    func discarded() async throws {
+        let failures = Watched(0)
+        let gate = Gate()
+        self.api.x509(
+            .send(try self.authority.x509Response("spiffe://example.org/1")), .send(.with([])), .send(.with([])),
+            .wait(gate), .send(try self.authority.x509Response("spiffe://example.org/3")), .hold)
+        let source = try self.makeSource(reporting: failures)
+        try await self.run(source) { () async throws in
+            // Once the second is reported, all that comes of the first has come.
+            for await count in failures.updates() where count == 2 { break }
+            #expect(try source.current().svid.id.path == "/1")
             gate.open()
             try await self.wait(for: source, toBe: "/3")
         }
@@ -178,10 +214,14 @@ struct X509SourceTests {
 
     @Test("WAPI-07: when the stream breaks it is opened again at once, and the identity stays in force meanwhile")
     func reconnect() async throws {
+        let gate = Gate()
         self.api.x509(.send(try self.authority.x509Response("spiffe://example.org/1")), .fail(.unavailable, "restart"))
-        self.api.x509(.send(try self.authority.x509Response("spiffe://example.org/2")), .hold)
+        self.api.x509(.wait(gate), .send(try self.authority.x509Response("spiffe://example.org/2")), .hold)
         let source = try self.makeSource()
         try await self.run(source) { () async throws in
+            try await self.api.waitForCalls(2)
+            #expect(try source.current().svid.id.path == "/1")
+            gate.open()
             try await self.wait(for: source, toBe: "/2")
         }
         #expect(self.time.now == Date(timeIntervalSince1970: 1_800_000_000))
@@ -315,5 +355,25 @@ extension Result where Failure == any Error {
     /// What an asynchronous call comes to.
     init(_ body: () async throws -> Success) async {
         do { self = .success(try await body()) } catch { self = .failure(error) }
+    }
+}
+
+/// Counts what a stream logs, one message after the other.
+private struct CountingLogHandler: LogHandler {
+    let messages: Watched<Int>
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level = .trace
+
+    init(messages: Watched<Int>) {
+        self.messages = messages
+    }
+
+    func log(event: LogEvent) {
+        self.messages.publish(self.messages.current + 1)
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { self.metadata[key] }
+        set { self.metadata[key] = newValue }
     }
 }
