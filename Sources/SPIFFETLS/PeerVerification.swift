@@ -1,5 +1,5 @@
 import FoundationEssentials
-import NIOSSL
+package import NIOSSL
 import SPIFFE
 import SwiftASN1
 import Synchronization
@@ -55,21 +55,35 @@ struct PeerVerification: Sendable {
 
 /// The chains with intermediates that peers presented, by their leaf, so that a resumed session can be validated again.
 ///
-/// At most ``maxChains``; a chain more than that drops all of them, which costs those peers a full handshake.
-final class PresentedChains: Sendable {
-    static let maxChains = 4_096
+/// One chain above the limit drops the oldest, which costs that peer a full handshake.
+package final class PresentedChains: Sendable {
+    private struct State {
+        var chains: [NIOSSLCertificate: [NIOSSLCertificate]] = [:]
+        /// The leaves in the order in which they came; a ring once there are as many as there may be.
+        var leaves: [NIOSSLCertificate] = []
+        var oldest = 0
+    }
 
-    private let chains = Mutex<[NIOSSLCertificate: [NIOSSLCertificate]]>([:])
+    private let limit: Int
+    private let state = Mutex(State())
 
-    func remember(_ chain: [NIOSSLCertificate]) {
+    /// - Parameter limit: How many chains are remembered; above zero. Default: 4,096.
+    package init(limit: Int = 4_096) {
+        self.limit = limit
+    }
+
+    package func remember(_ chain: [NIOSSLCertificate]) {
         guard chain.count > 1, let leaf = chain.first else { return }
-        self.chains.withLock { chains in
-            if chains.count >= Self.maxChains, chains[leaf] == nil { chains.removeAll() }
-            chains[leaf] = chain
+        self.state.withLock { state in
+            guard state.chains.updateValue(chain, forKey: leaf) == nil else { return }
+            guard state.leaves.count == self.limit else { return state.leaves.append(leaf) }
+            state.chains[state.leaves[state.oldest]] = nil
+            state.leaves[state.oldest] = leaf
+            state.oldest = (state.oldest + 1) % self.limit
         }
     }
 
-    func chain(of leaf: NIOSSLCertificate) -> [NIOSSLCertificate] {
-        self.chains.withLock { $0[leaf] } ?? [leaf]
+    package func chain(of leaf: NIOSSLCertificate) -> [NIOSSLCertificate] {
+        self.state.withLock { $0.chains[leaf] } ?? [leaf]
     }
 }

@@ -1,3 +1,4 @@
+import NIOCore
 import NIOSSL
 import SPIFFE
 
@@ -7,6 +8,9 @@ struct TLSOptions: Sendable {
     static let groups: [NIOTLSCurve] = [.x25519_MLKEM768, .x25519, .secp256r1, .secp384r1]
     /// The cipher suites of TLS 1.2, where it is allowed; those of TLS 1.3 are all good.
     static let cipherSuites = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+    /// How long a connection that is closed waits for the peer to agree (close_notify).
+    static let shutdownTimeout: TimeAmount = .seconds(1)
 
     var minimumVersion: MinimumTLSVersion
     var applicationProtocols: [String]
@@ -18,6 +22,7 @@ struct TLSOptions: Sendable {
         configuration.curves = Self.groups
         configuration.cipherSuites = Self.cipherSuites
         configuration.applicationProtocols = self.applicationProtocols
+        configuration.shutdownTimeout = Self.shutdownTimeout
         configuration.certificateVerification = verification
         // The verification callback decides alone; no root of this machine has a say.
         configuration.trustRoots = .certificates([])

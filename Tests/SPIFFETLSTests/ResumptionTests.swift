@@ -1,6 +1,8 @@
 import FoundationEssentials
+import NIOCore
 import SPIFFE
 import SPIFFETLS
+import Synchronization
 import TestSupport
 import Testing
 
@@ -62,13 +64,41 @@ struct ResumptionTests {
         let orders = Credentials(try self.fixture.orders.current().svid)
         let next = try TestAuthority(trustDomain: "example.org")
         let payments = try self.fixture.payments.current().svid
+        let contexts = self.fixture.server()
+        // Those of a connection that was accepted before the rotation, and whose handshake is after it: only there does
+        // the context that knows the session meet the new bundle.
+        let prepared = Mutex<[any ChannelHandler]?>(nil)
+        try await withServer({
+            try prepared.withLock { handlers in
+                defer { handlers = nil }
+                return handlers
+            } ?? contexts.serverHandlers()
+        }) { server async throws in
+            _ = try await self.connect(to: server, as: orders, resuming: false)
+            #expect(await server.nextOutcome() == .peer(id(Fixture.ordersID)))
+            try prepared.withLock { $0 = try contexts.serverHandlers() }
+            self.fixture.payments.rotate(to: X509Identity(svid: payments, bundles: TrustBundles([next.bundle])))
+            let resumed = try await self.connect(to: server, as: orders, resuming: true)
+            #expect(resumed.outputText.contains("Reused, TLSv1.3"))
+            #expect(!resumed.outputText.contains("ping"))
+            #expect(await server.nextOutcome() == .refused(.untrustedPeer(.invalidSignature(position: 0))))
+        }
+    }
+
+    @Test("a session of another snapshot is no session: the peer makes a full handshake")
+    func otherSnapshot() async throws {
+        let orders = Credentials(try self.fixture.orders.current().svid)
+        let payments = try self.fixture.payments.current()
         try await withServer(self.fixture.server()) { server async throws in
             _ = try await self.connect(to: server, as: orders, resuming: false)
             #expect(await server.nextOutcome() == .peer(id(Fixture.ordersID)))
-            self.fixture.payments.rotate(to: X509Identity(svid: payments, bundles: TrustBundles([next.bundle])))
-            let resumed = try await self.connect(to: server, as: orders, resuming: true)
-            #expect(!resumed.outputText.contains("ping"))
-            #expect(await server.nextOutcome() == .refused(.untrustedPeer(.invalidSignature(position: 0))))
+            let next = try TestAuthority(trustDomain: "elsewhere.test")
+            self.fixture.payments.rotate(
+                to: X509Identity(
+                    svid: payments.svid, bundles: TrustBundles([self.fixture.authority.bundle, next.bundle])))
+            let second = try await self.connect(to: server, as: orders, resuming: true)
+            #expect(second.outputText.contains("New, TLSv1.3"))
+            #expect(await server.nextOutcome() == .peer(id(Fixture.ordersID)))
         }
     }
 
