@@ -3,13 +3,15 @@ import Glibc
 
 /// A calling process, held by a descriptor that stays its own when its number is used again.
 ///
-/// Closes the descriptor when it goes out of scope, unless ``takeDescriptor()`` took it.
-package struct PeerProcess: ~Copyable, Sendable {
+/// The calls of a connection share one: a descriptor for each would let a caller use up those of this process. It is
+/// closed with the last reference.
+package final class PeerProcess: Sendable {
     package let pid: Int32
     /// The uid and gid are those of the moment at which it connected.
     package let uid: UInt32
     package let gid: UInt32
-    let descriptor: CInt
+    /// The pidfd, open as long as this object is.
+    package let descriptor: CInt
 
     /// - Parameter descriptor: A pidfd, owned from now on.
     init(peer: UnixPeer, descriptor: CInt) {
@@ -21,11 +23,11 @@ package struct PeerProcess: ~Copyable, Sendable {
 
     deinit { close(self.descriptor) }
 
-    /// The pidfd, which the caller closes from now on.
-    package consuming func takeDescriptor() -> CInt {
-        let descriptor = self.descriptor
-        discard self
-        return descriptor
+    /// Whether the process runs; false as soon as it has exited, whether or not its parent knows.
+    var isAlive: Bool {
+        var event = pollfd(fd: self.descriptor, events: Int16(POLLIN), revents: 0)
+        // A pidfd becomes readable when its process exits.
+        return unsafe poll(&event, 1, 0) == 0
     }
 }
 

@@ -41,7 +41,7 @@ package struct RPCContext: Sendable {
         return logger
     }
 
-    /// Opens the calling process, as it is now.
+    /// The calling process, which runs at this moment.
     ///
     /// - Throws: `RPCError` FAILED_PRECONDITION when the process that connected the socket is gone, or the call did not
     ///   come over a Unix socket.

@@ -13,11 +13,8 @@ struct PeerTests {
     private let identify: @Sendable (inout RPCRoutes) -> Void = { routes in
         routes.unary(EchoMethods.unary) { _, context in
             let process = try await context.openPeerProcess()
-            let (pid, uid, gid) = (process.pid, process.uid, process.gid)
-            let descriptor = process.takeDescriptor()
-            defer { close(descriptor) }
-            let isAlive = clinux_pidfd_send_signal(descriptor, 0) == 0
-            return Text("\(pid) \(uid) \(gid) \(isAlive)")
+            let isAlive = clinux_pidfd_send_signal(process.descriptor, 0) == 0
+            return Text("\(process.pid) \(process.uid) \(process.gid) \(isAlive)")
         }
     }
 
@@ -27,6 +24,29 @@ struct PeerTests {
             try await running.withClient { try await $0.call(EchoMethods.unary, Text("")) }
         }
         #expect(answer == Text("\(getpid()) \(getuid()) \(getgid()) true"))
+    }
+
+    @Test("the calls of a connection share one descriptor of their process, those of another have their own")
+    func sharedDescriptor() async throws {
+        let seen = Recorded<PeerProcess>()
+        let register = { (routes: inout RPCRoutes) in
+            routes.unary(EchoMethods.unary) { request, context in
+                seen.append(try await context.openPeerProcess())
+                return request
+            }
+        }
+        try await withServer(register) { running in
+            for _ in 0..<2 {
+                try await running.withClient { client in
+                    for _ in 0..<2 { _ = try await client.call(EchoMethods.unary, Text("")) }
+                }
+            }
+        }
+        let processes = seen.values
+        #expect(processes.count == 4)
+        #expect(processes[0] === processes[1])
+        #expect(processes[2] === processes[3])
+        #expect(processes[0] !== processes[2])
     }
 
     @Test("the handler knows the peer as soon as it is called")

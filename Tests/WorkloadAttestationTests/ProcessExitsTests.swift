@@ -49,6 +49,24 @@ struct ProcessExitsTests {
         #expect(workload.isAlive)
     }
 
+    @Test("several may wait on one descriptor, and one that is cancelled does not end the others")
+    func shared() async throws {
+        let exits = try ProcessExits()
+        let child = try ChildProcess()
+        let workload = try child.workload()
+        try await withThrowingTaskGroup(of: Void.self) { waiting in
+            for _ in 0..<2 { waiting.addTask { try await exits.waitForExit(of: workload) } }
+            await withTaskGroup(of: Void.self) { cancelled in
+                cancelled.addTask {
+                    await #expect(throws: CancellationError.self) { try await exits.waitForExit(of: workload) }
+                }
+                cancelled.cancelAll()
+            }
+            try child.end()
+            try await waiting.waitForAll()
+        }
+    }
+
     @Test("several may wait for the same process")
     func several() async throws {
         let exits = try ProcessExits()

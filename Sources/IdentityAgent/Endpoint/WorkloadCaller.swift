@@ -31,16 +31,14 @@ struct WorkloadIdentification: Sendable {
     ///
     /// - Throws: `RPCError` UNAVAILABLE "workload attestation failed".
     func caller(of context: RPCContext) async throws -> WorkloadCaller {
-        guard case .unix(let peer) = context.peer else {
-            throw self.failed("the caller is not a local process", context)
-        }
-        let descriptor: CInt
+        let caller: PeerProcess
         do {
-            descriptor = try await context.openPeerProcess().takeDescriptor()
+            caller = try await context.openPeerProcess()
         } catch {
             throw self.failed((error as? RPCError)?.message ?? "\(error)", context)
         }
-        let process = WorkloadProcess(pid: peer.pid, uid: peer.uid, gid: peer.gid, pidfd: descriptor)
+        let process = WorkloadProcess(
+            pid: caller.pid, uid: caller.uid, gid: caller.gid, pidfd: caller.descriptor, of: caller)
         return try await self.attested(process, context)
     }
 

@@ -6,22 +6,23 @@ import Synchronization
 final class ProcessExitPoller: Sendable {
     typealias Continuation = CheckedContinuation<Void, any Error>
 
-    private struct Waiter {
+    /// A descriptor that is polled once, however many wait for its process.
+    private struct Watch {
         /// Kept until it is no longer polled, so that its descriptor is not closed and used again meanwhile.
         let process: WorkloadProcess
-        let continuation: Continuation
+        var waiters: [UInt64: Continuation] = [:]
     }
 
     private struct State {
-        var waiters: [UInt64: Waiter] = [:]
+        var watches: [CInt: Watch] = [:]
+        /// What each waits for.
+        var descriptors: [UInt64: CInt] = [:]
         /// Waits that were cancelled before they began.
         var cancelled: Set<UInt64> = []
         var nextID: UInt64 = 1
         var isStopped = false
     }
 
-    /// The mark of the descriptor that stops the thread.
-    private static let stopID: UInt64 = 0
     private static let eventsAtOnce = 64
 
     private let epoll: CInt
@@ -37,7 +38,7 @@ final class ProcessExitPoller: Sendable {
             close(self.epoll)
             throw ProcessExitsError(operation: "eventfd", code: code)
         }
-        let code = Self.poll(self.stopping, id: Self.stopID, on: self.epoll)
+        let code = Self.poll(self.stopping, on: self.epoll)
         guard code == 0 else { throw ProcessExitsError(operation: "epoll_ctl", code: code) }
     }
 
@@ -78,24 +79,31 @@ final class ProcessExitPoller: Sendable {
         let refusal: (any Error)? = self.state.withLock { state in
             if state.cancelled.remove(id) != nil { return CancellationError() }
             if state.isStopped { return ProcessExitsError(operation: "wait", code: ECANCELED) }
-            // Under the lock, so that the exit cannot be reported before the waiter is there.
-            let code = Self.poll(process.pidfd, id: id, on: self.epoll)
-            guard code == 0 else { return ProcessExitsError(operation: "epoll_ctl", code: code) }
-            state.waiters[id] = Waiter(process: process, continuation: continuation)
+            if state.watches[process.pidfd] == nil {
+                // Under the lock, so that the exit cannot be reported before the waiter is there.
+                let code = Self.poll(process.pidfd, on: self.epoll)
+                guard code == 0 else { return ProcessExitsError(operation: "epoll_ctl", code: code) }
+                state.watches[process.pidfd] = Watch(process: process)
+            }
+            state.watches[process.pidfd]?.waiters[id] = continuation
+            state.descriptors[id] = process.pidfd
             return nil
         }
         if let refusal { continuation.resume(throwing: refusal) }
     }
 
     func cancel(_ id: UInt64) {
-        let waiter: Waiter? = self.state.withLock { state in
-            guard let waiter = self.remove(id, from: &state) else {
+        // The process is returned out of the lock, so that closing its descriptor never runs under it.
+        let (continuation, _): (Continuation?, WorkloadProcess?) = self.state.withLock { state in
+            guard let descriptor = state.descriptors.removeValue(forKey: id) else {
                 state.cancelled.insert(id)
-                return nil
+                return (nil, nil)
             }
-            return waiter
+            let continuation = state.watches[descriptor]?.waiters.removeValue(forKey: id)
+            guard state.watches[descriptor]?.waiters.isEmpty == true else { return (continuation, nil) }
+            return (continuation, self.endWatch(descriptor, &state)?.process)
         }
-        waiter?.continuation.resume(throwing: CancellationError())
+        continuation?.resume(throwing: CancellationError())
     }
 
     /// Drops the mark of a cancellation that came after the end of its wait.
@@ -112,34 +120,40 @@ final class ProcessExitPoller: Sendable {
                 return self.end()
             }
             for index in 0..<Int(count) {
-                let id = unsafe events[index].data.u64
-                if id == Self.stopID { return self.end() }
-                let waiter = self.state.withLock { self.remove(id, from: &$0) }
-                waiter?.continuation.resume()
+                let descriptor = unsafe events[index].data.fd
+                if descriptor == self.stopping { return self.end() }
+                let watch = self.state.withLock { self.endWatch(descriptor, &$0) }
+                for waiter in watch?.waiters.values ?? [:].values { waiter.resume() }
             }
         }
     }
 
     private func end() {
-        let waiters = self.state.withLock { state in
+        let watches = self.state.withLock { state in
             state.isStopped = true
-            defer { state.waiters = [:] }
-            return state.waiters.values.map(\.continuation)
+            defer {
+                state.watches = [:]
+                state.descriptors = [:]
+            }
+            return state.watches
         }
-        for waiter in waiters { waiter.resume(throwing: ProcessExitsError(operation: "wait", code: ECANCELED)) }
+        for waiter in watches.values.flatMap(\.waiters.values) {
+            waiter.resume(throwing: ProcessExitsError(operation: "wait", code: ECANCELED))
+        }
     }
 
-    private func remove(_ id: UInt64, from state: inout State) -> Waiter? {
-        guard let waiter = state.waiters.removeValue(forKey: id) else { return nil }
-        _ = epoll_ctl(self.epoll, EPOLL_CTL_DEL, waiter.process.pidfd, nil)
-        return waiter
+    private func endWatch(_ descriptor: CInt, _ state: inout State) -> Watch? {
+        guard let watch = state.watches.removeValue(forKey: descriptor) else { return nil }
+        for id in watch.waiters.keys { state.descriptors[id] = nil }
+        _ = epoll_ctl(self.epoll, EPOLL_CTL_DEL, descriptor, nil)
+        return watch
     }
 
     /// Returns 0, or the error number.
-    private static func poll(_ descriptor: CInt, id: UInt64, on epoll: CInt) -> CInt {
+    private static func poll(_ descriptor: CInt, on epoll: CInt) -> CInt {
         var event = unsafe epoll_event()
         unsafe event.events = EPOLLIN.rawValue
-        unsafe event.data.u64 = id
+        unsafe event.data.fd = descriptor
         return unsafe epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : errno
     }
 }

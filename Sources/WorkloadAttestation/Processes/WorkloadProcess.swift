@@ -11,6 +11,8 @@ package final class WorkloadProcess: Sendable {
     /// The effective group when the process connected the socket.
     package let gid: UInt32
     let pidfd: CInt
+    /// What keeps the descriptor open, where it is not ours.
+    private let owner: (any AnyObject & Sendable)?
 
     /// Takes over the descriptor, which is closed with the last reference to this object.
     package init(pid: Int32, uid: UInt32, gid: UInt32, pidfd: CInt) {
@@ -18,10 +20,20 @@ package final class WorkloadProcess: Sendable {
         self.uid = uid
         self.gid = gid
         self.pidfd = pidfd
+        self.owner = nil
+    }
+
+    /// - Parameter owner: Keeps the descriptor open as long as it is referred to.
+    package init(pid: Int32, uid: UInt32, gid: UInt32, pidfd: CInt, of owner: any AnyObject & Sendable) {
+        self.pid = pid
+        self.uid = uid
+        self.gid = gid
+        self.pidfd = pidfd
+        self.owner = owner
     }
 
     deinit {
-        close(self.pidfd)
+        if self.owner == nil { close(self.pidfd) }
     }
 
     /// Whether the process runs; false as soon as it has exited, whether or not its parent knows.
