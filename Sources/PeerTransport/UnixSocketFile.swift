@@ -66,9 +66,14 @@ struct UnixSocketFile: Sendable {
     static func checkUnused(_ path: String, on group: any EventLoopGroup) async throws {
         guard let status = FileStatus(at: path) else { return }
         guard status.isSocket else { throw UnixSocketError.notASocket(path) }
-        let connection = try? await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get()
-        guard let connection else { return }
-        try? await connection.close()
+        do {
+            try await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get().close()
+        } catch let error as IOError where [ECONNREFUSED, ENOENT].contains(error.errnoCode) {
+            return
+        } catch let error as IOError {
+            // A server whose queue is full, or that we may not speak to, listens too.
+            throw UnixSocketError.systemCall("connect", path: path, errno: error.errnoCode)
+        }
         throw UnixSocketError.inUse(path)
     }
 

@@ -96,6 +96,20 @@ struct UnixListenerTests {
         }
     }
 
+    @Test("a socket that cannot be connected for any reason but that nobody listens is left alone")
+    func unclear() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory.path("test.sock")
+            // Somebody receives datagrams there.
+            let descriptor = try directory.bindSocket("test.sock", kind: SOCK_DGRAM)
+            defer { close(descriptor) }
+            await #expect(throws: UnixSocketError.systemCall("connect", path: path, errno: EPROTOTYPE)) {
+                try await self.serving(path)
+            }
+            #expect(try directory.names() == ["test.sock"])
+        }
+    }
+
     @Test("a file that is no socket is left alone")
     func notASocket() async throws {
         try await withTemporaryDirectory { directory in
@@ -134,9 +148,13 @@ extension TemporaryDirectory {
 
     /// Leaves a socket file as a process that was killed does.
     fileprivate func makeStaleSocket(_ name: String) throws {
+        close(try self.bindSocket(name, kind: SOCK_STREAM))
+    }
+
+    /// Binds a socket, which the caller closes.
+    fileprivate func bindSocket(_ name: String, kind: __socket_type) throws -> CInt {
         let path = self.path(name)
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
+        let descriptor = socket(AF_UNIX, Int32(kind.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: Array(path.utf8)) }
@@ -146,5 +164,6 @@ extension TemporaryDirectory {
             }
         }
         #expect(result == 0)
+        return descriptor
     }
 }
