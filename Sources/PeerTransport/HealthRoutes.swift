@@ -1,6 +1,7 @@
 import ControlPlaneProtos
 import GRPCCore
 package import Rotation
+import ServiceLifecycle
 import SwiftProtobuf
 
 extension RPCRoutes {
@@ -21,30 +22,29 @@ extension RPCRoutes {
             return .with { $0.statuses = Dictionary(uniqueKeysWithValues: names.map { ($0, status) }) }
         }
         self.serverStream(HealthMethods.watch) { request, _, responses in
-            guard names.contains(request.service) else {
-                try await responses.write(.with { $0.status = .serviceUnknown })
-                // The name never becomes known; the stream stays open, as the protocol has it, until the client ends it.
-                return try await EndSignal().waitForCancellation()
+            var last: Grpc_Health_V1_HealthCheckResponse?
+            // A name that is unknown never becomes known; the stream stays open all the same, as the protocol has it.
+            let isKnown = names.contains(request.service)
+            for await isServing in isServing.updates().cancelOnGracefulShutdown() {
+                let response = Grpc_Health_V1_HealthCheckResponse.with {
+                    $0.status = isKnown ? (isServing ? .serving : .notServing) : .serviceUnknown
+                }
+                guard response != last else { continue }
+                try await responses.write(response)
+                last = response
             }
-            var last: Bool?
-            for await current in isServing.updates() where current != last {
-                try await responses.write(.serving(current))
-                last = current
-            }
+            throw RPCError.endedByShutdown
         }
     }
+}
+
+extension RPCError {
+    /// What ends the endless streams of a server that shuts down.
+    static let endedByShutdown = RPCError(code: .unavailable, message: "the server is shutting down")
 }
 
 extension Grpc_Health_V1_HealthCheckResponse {
     fileprivate static func serving(_ isServing: Bool) -> Self {
         .with { $0.status = isServing ? .serving : .notServing }
-    }
-}
-
-extension EndSignal {
-    /// Returns only by throwing.
-    fileprivate func waitForCancellation() async throws {
-        await self.wait()
-        try Task.checkCancellation()
     }
 }

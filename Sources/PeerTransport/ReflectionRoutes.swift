@@ -1,6 +1,7 @@
 import ControlPlaneProtos
 import GRPCCore
 import ProtoRPC
+import ServiceLifecycle
 import SwiftProtobuf
 
 extension RPCRoutes {
@@ -18,9 +19,10 @@ extension RPCRoutes {
         let schema = try DescriptorIndex(base64: base64)
         for method in [ReflectionMethods.serverReflectionInfo, alpha] {
             self.bidirectional(method) { requests, _, responses in
-                for try await request in requests {
+                for try await request in requests.cancelOnGracefulShutdown() {
                     try await responses.write(.answering(request, services: services, schema: schema))
                 }
+                if Task.isShuttingDownGracefully { throw RPCError.endedByShutdown }
             }
         }
     }

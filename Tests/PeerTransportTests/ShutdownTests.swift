@@ -1,7 +1,10 @@
+import ControlPlaneProtos
 import GRPCCore
 import Logging
+import NIOHPACK
 import PeerTransport
 import ProtoRPC
+import Rotation
 import ServiceLifecycle
 import SwiftProtobuf
 import TestSupport
@@ -18,6 +21,8 @@ struct ShutdownTests {
             let path = directory.path("run/test.sock")
             var routes = RPCRoutes()
             routes.serveEcho(events)
+            routes.serveHealth(Watched(true))
+            try routes.serveReflection(of: [])
             let server = RPCServer(
                 listeners: [
                     RPCListener(
@@ -62,6 +67,32 @@ struct ShutdownTests {
                 let last = try #require(try await connection.next(.goAway))
                 #expect(last.payload == [0, 0, 0, 5, 0, 0, 0, 0])
                 #expect(try await connection.next() == nil)
+            }
+        }
+    }
+
+    @Test(
+        "health and reflection streams end at once",
+        arguments: [
+            (HealthMethods.watch.path, RawFrame.message([])),
+            (HealthMethods.watch.path, RawFrame.message([0x0A, 1, 0x78])),
+            (ReflectionMethods.serverReflectionInfo.path, RawFrame.message([0x3A, 0])),
+        ])
+    func endlessStreams(path method: String, request: [UInt8]) async throws {
+        var limits = RPCLimits()
+        // Longer than the test may take.
+        limits.drainTimeout = .seconds(300)
+        try await self.withService(limits: limits, Events()) { path, shutDown in
+            try await RawConnection.open(path) { connection in
+                try await connection.send(RawFrame.preface)
+                let isReflection = method == ReflectionMethods.serverReflectionInfo.path
+                try await connection.send([.call(1, method), .data(1, request, end: !isReflection)])
+                #expect(try await connection.headers()?.first(name: ":status") == "200")
+                #expect(try await connection.next(.data)?.stream == 1)
+                await shutDown()
+                let trailers = try #require(try await connection.headers())
+                #expect(trailers.first(name: "grpc-status") == "14")
+                #expect(trailers.first(name: "grpc-message") == "the server is shutting down")
             }
         }
     }
