@@ -6,12 +6,13 @@ import SwiftProtobuf
 /// How a task reaches the call that it handles, from any thread.
 struct CallHandle: Sendable {
     let connection: NIOLoopBound<RPCConnectionHandler>
+    let call: NIOLoopBound<Call>
     let id: HTTP2StreamID
 
-    /// Ends the call: with a last response message, without one, or with an error.
-    func end(_ outcome: Result<ByteBuffer?, RPCError>) {
-        let (connection, id) = (self.connection, self.id)
-        connection.eventLoop.execute { connection.value.end(id, outcome) }
+    /// The handler has ended: with a last response message, without one, or with an error.
+    func finish(_ outcome: Result<ByteBuffer?, RPCError>) {
+        let (connection, call, id) = (self.connection, self.call, self.id)
+        connection.eventLoop.execute { connection.value.finish(call.value, id, outcome) }
     }
 
     /// Sends a response message; returns once it has left for the peer, whose flow control may take its time.

@@ -65,7 +65,7 @@ package struct CallStateMachine {
         }
         switch self.requests {
         case .many:
-            return messages.isEmpty && !ended ? .nothing : .deliver(messages, ended: ended)
+            return messages.isEmpty && !ended ? .nothing : .deliver(messages.map { $0.compacted() }, ended: ended)
         case .one:
             return self.collect(messages, ended: ended)
         }
@@ -76,7 +76,10 @@ package struct CallStateMachine {
             return .refuse(RPCError(code: .unimplemented, message: "the method takes one request message"))
         }
         self.single = messages.first ?? self.single
-        guard ended else { return .nothing }
+        guard ended else {
+            self.single = self.single?.compacted()
+            return .nothing
+        }
         guard let single = self.single else {
             return .refuse(RPCError(code: .unimplemented, message: "the method takes one request message"))
         }
@@ -105,6 +108,12 @@ package struct CallStateMachine {
         }
     }
 
+    /// Forgets what has come of the request and was not given to anybody.
+    package mutating func drop() {
+        self.single = nil
+        self.decoder = MessageDecoder(maxMessageBytes: self.decoder.maxMessageBytes)
+    }
+
     package enum EndAction: Hashable {
         /// Send one block of header fields with the status.
         case trailersOnly
@@ -118,8 +127,7 @@ package struct CallStateMachine {
     package mutating func end() -> EndAction {
         defer {
             self.response = .ended
-            self.single = nil
-            self.decoder = MessageDecoder(maxMessageBytes: self.decoder.maxMessageBytes)
+            self.drop()
         }
         switch self.response {
         case .notBegun: return .trailersOnly

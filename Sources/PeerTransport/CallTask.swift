@@ -1,17 +1,36 @@
+package import GRPCCore
+package import NIOCore
+
 /// A call whose handler runs in a task of the server.
-struct CallTask: Sendable {
+package struct CallTask: Sendable {
+    package typealias Outcome = Result<ByteBuffer?, RPCError>
+
     /// Fires when the call has ended on the wire, whoever ended it.
-    let ended: EndSignal
-    /// Runs the handler and reports its outcome.
-    let handler: @Sendable () async -> Void
+    private let ended: EndSignal
+    private let handler: @Sendable () async -> Outcome
+    private let report: @Sendable (Outcome) -> Void
+
+    /// - Parameter report: Told the outcome once the handler has ended, or when it is not run at all.
+    package init(
+        ended: EndSignal, handler: @escaping @Sendable () async -> Outcome,
+        report: @escaping @Sendable (Outcome) -> Void
+    ) {
+        self.ended = ended
+        self.handler = handler
+        self.report = report
+    }
 
     /// Runs the handler; cancels it when the call ends before it does.
-    func run() async {
-        let ended = self.ended
-        let handler = self.handler
+    ///
+    /// A call that has ended before its turn came is not handled.
+    package func run() async {
+        let (ended, handler, report) = (self.ended, self.handler, self.report)
+        guard !ended.hasFired else {
+            return report(.failure(RPCError(code: .cancelled, message: "the call has ended")))
+        }
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                await handler()
+                report(await handler())
                 ended.fire()
             }
             await ended.wait()
@@ -26,10 +45,14 @@ struct CallTask: Sendable {
 struct CallQueues: Sendable {
     private let queues: [(stream: AsyncStream<CallTask>, continuation: AsyncStream<CallTask>.Continuation)]
 
-    /// - Parameter limit: How many calls may wait, over all queues.
-    init(count: Int, limit: Int) {
+    /// Calls that one queue holds until they are taken over, which each is at once: it never comes to that.
+    ///
+    /// How many handlers there are is bounded by ``RPCLimits/maxStreamsPerPeer``.
+    private static let length = 65_536
+
+    init(count: Int) {
         self.queues = (0..<count).map { _ in
-            AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(max(1, limit / count)))
+            AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.length))
         }
     }
 

@@ -5,6 +5,8 @@ import NIOCore
 struct ConnectionEnvironment: Sendable {
     let routes: [String: Route]
     let limits: RPCLimits
+    /// Connections that one peer may have.
+    let connectionsPerPeer: Int
     let queues: CallQueues
     let quotas: PeerQuotas
     let connections: ConnectionRegistry

@@ -25,7 +25,6 @@ struct ConnectionLifetime {
     private(set) var hasBegun = false
     /// How many frames have come, to tell whether any came since.
     private(set) var framesReceived: UInt64 = 0
-    private var handshake: Scheduled<Void>?
     private var others: [Scheduled<Void>] = []
     private var keepalive: Scheduled<Void>?
 
@@ -34,10 +33,7 @@ struct ConnectionLifetime {
     /// A frame has come.
     mutating func received() {
         self.framesReceived &+= 1
-        guard !self.hasBegun else { return }
         self.hasBegun = true
-        self.handshake?.cancel()
-        self.handshake = nil
     }
 
     /// Begins the graceful end; false where it has begun already.
@@ -54,10 +50,6 @@ struct ConnectionLifetime {
         return true
     }
 
-    mutating func watch(handshake: Scheduled<Void>) {
-        self.handshake = handshake
-    }
-
     mutating func watch(_ timer: Scheduled<Void>) {
         self.others.append(timer)
     }
@@ -67,7 +59,6 @@ struct ConnectionLifetime {
     }
 
     mutating func cancelTimers() {
-        self.handshake?.cancel()
         self.keepalive?.cancel()
         for timer in self.others { timer.cancel() }
         self.others.removeAll()
@@ -78,13 +69,14 @@ extension RPCConnectionHandler {
     func startTimers(_ context: ChannelHandlerContext) {
         let limits = self.environment.limits
         let eventLoop = context.eventLoop.assumeIsolated()
-        self.lifetime.watch(
-            handshake: eventLoop.scheduleTask(in: TimeAmount(limits.handshakeTimeout)) {
-                self.environment.logger.debug(
-                    "connection closed: no HTTP/2 preface in time",
-                    metadata: ["peer.address": "\(self.remoteAddress)"])
-                self.close()
-            })
+        // Not cancelled when the preface comes, since NIO searches all timers for one that is.
+        eventLoop.scheduleTask(in: TimeAmount(limits.handshakeTimeout)) { [weak self] in
+            guard let self, !self.lifetime.hasBegun, !self.isOver else { return }
+            self.environment.logger.debug(
+                "connection closed: no HTTP/2 preface in time",
+                metadata: ["peer.address": "\(self.remoteAddress)"])
+            self.close()
+        }
         if let age = limits.maxConnectionAge {
             self.lifetime.watch(eventLoop.scheduleTask(in: TimeAmount(age)) { self.goAway() })
             self.lifetime.watch(
@@ -152,7 +144,9 @@ extension RPCConnectionHandler {
 
     /// Ends a connection that was asked to go away once its last call has ended.
     func leaveIfDone() {
-        guard self.lifetime.isLeaving, self.calls.isEmpty, let eventLoop = self.context?.eventLoop else { return }
+        guard self.lifetime.isLeaving, self.calls.isEmpty, !self.isOver, let eventLoop = self.context?.eventLoop else {
+            return
+        }
         let sent = eventLoop.makePromise(of: Void.self)
         sent.futureResult.assumeIsolated().whenComplete { _ in self.close() }
         self.writeFrame(

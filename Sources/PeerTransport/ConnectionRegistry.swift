@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// The open connections of a server.
+/// The open connections of a listener.
 final class ConnectionRegistry: Sendable {
     private struct Entry {
         let channel: any Channel
@@ -22,6 +22,11 @@ final class ConnectionRegistry: Sendable {
 
     init(limit: Int) {
         self.limit = limit
+    }
+
+    /// How many connections one peer may have: never so many that a few peers lock out all others.
+    func limitPerPeer(_ limits: RPCLimits) -> Int {
+        max(1, min(limits.maxConnectionsPerPeer, self.limit / 4))
     }
 
     /// Adds a connection and numbers it; nil where there are as many as there may be, or the server is shutting down.
@@ -69,5 +74,23 @@ final class ConnectionRegistry: Sendable {
         for entry in entries where isConcerned(entry.peer) {
             entry.channel.close(promise: nil)
         }
+    }
+}
+
+extension RPCListener {
+    /// How many of a server's connections each of its listeners may have.
+    ///
+    /// Where there are Unix sockets beside TCP they have a quarter to themselves, so that strangers on the network cannot
+    /// keep the administrator out.
+    package static func connectionShares(of total: Int, among listeners: [RPCListener]) -> [Int] {
+        let local = listeners.count { $0.isLocal }
+        let remote = listeners.count - local
+        guard local > 0, remote > 0 else { return listeners.map { _ in max(1, total / listeners.count) } }
+        let reserve = total / 4
+        return listeners.map { max(1, $0.isLocal ? reserve / local : (total - reserve) / remote) }
+    }
+
+    private var isLocal: Bool {
+        if case .unix = self.address { true } else { false }
     }
 }

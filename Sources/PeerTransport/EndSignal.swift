@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Something that happens once, and one task that waits for it.
-final class EndSignal: Sendable {
+package final class EndSignal: Sendable {
     private enum State {
         case pending
         case waiting(CheckedContinuation<Void, Never>)
@@ -10,10 +10,18 @@ final class EndSignal: Sendable {
 
     private let state = Mutex(State.pending)
 
+    package init() {}
+
+    var hasFired: Bool {
+        self.state.withLock { state in
+            if case .fired = state { true } else { false }
+        }
+    }
+
     /// Ends the wait; whoever waits later does not wait at all.
     ///
     /// Callable any number of times, from anywhere.
-    func fire() {
+    package func fire() {
         let waiting: CheckedContinuation<Void, Never>? = self.state.withLock { state in
             defer { state = .fired }
             guard case .waiting(let continuation) = state else { return nil }
@@ -25,7 +33,7 @@ final class EndSignal: Sendable {
     /// Returns once ``fire()`` was called, or the task is cancelled.
     ///
     /// For one task.
-    func wait() async {
+    package func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let hasFired = self.state.withLock { state in

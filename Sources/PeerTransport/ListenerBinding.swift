@@ -67,7 +67,7 @@ extension ConnectionEnvironment {
     /// Prepares an accepted TCP connection.
     fileprivate func acceptTLS(_ channel: any Channel, _ tls: RPCListener.TLSHandlers) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
-            let key = PeerKey.address(channel.remoteAddress?.ipAddress ?? "")
+            let key = PeerKey(remote: channel.remoteAddress)
             try self.addHandlers(to: channel, key: key, peer: nil, processes: nil, tls: tls())
         }
     }
@@ -76,7 +76,7 @@ extension ConnectionEnvironment {
         to channel: any Channel, key: PeerKey, peer: Peer?, processes: PeerProcessSource?, tls: [any ChannelHandler]
     ) throws {
         guard let number = self.connections.add(channel) else { throw RPCServerError.tooManyConnections }
-        guard let quota = self.quotas.openConnection(of: key, limits: self.limits) else {
+        guard let quota = self.quotas.openConnection(of: key, limit: self.connectionsPerPeer) else {
             self.connections.remove(channel)
             self.logger.debug("connection refused: the peer has too many", metadata: ["peer": "\(key)"])
             throw RPCServerError.tooManyConnections
@@ -86,6 +86,8 @@ extension ConnectionEnvironment {
             environment: self, number: number, peer: peer, quota: quota,
             remoteAddress: channel.remoteAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" } ?? "",
             processes: processes)
+        // Whatever becomes of the pipeline: a connection that fails early never becomes inactive.
+        channel.closeFuture.assumeIsolated().whenComplete { _ in handler.release(channel) }
         let http2 = NIOHTTP2Handler(
             mode: .server, frameDelegate: handler, connectionConfiguration: self.limits.connectionConfiguration,
             streamConfiguration: self.limits.streamConfiguration)
@@ -107,10 +109,13 @@ extension RPCLimits {
             HTTP2Setting(parameter: .enablePush, value: 0),
         ]
         // NIO keeps a time stamp for each frame of a window. `RPCConnectionHandler` counts instead; a window of a
-        // nanosecond holds no two.
+        // nanosecond holds hardly one.
         configuration.controlFrameRateLimit.windowLength = .nanoseconds(1)
+        configuration.controlFrameRateLimit.maximumCount = 64
         configuration.maximumSequentialEmptyDataFrames = 16
-        configuration.maximumRecentlyResetStreams = 512
+        // Frames of a stream that was reset may be on their way, and must not cost the connection: those of all streams
+        // that there may be, and of as many that the peer opened before it knew.
+        configuration.maximumRecentlyResetStreams = 2 * self.maxConcurrentStreams
         // Counted over the life of a connection, which may be weeks: the rate below limits them instead.
         configuration.maximumConnectionGlitches = Int.max
         return configuration
@@ -120,6 +125,7 @@ extension RPCLimits {
         var configuration = NIOHTTP2Handler.StreamConfiguration()
         // NIO counts every reset, also those by which clients end streams; `RPCConnectionHandler` counts the others.
         configuration.streamResetFrameRateLimit.windowLength = .nanoseconds(1)
+        configuration.streamResetFrameRateLimit.maximumCount = 64
         configuration.streamErrorRateLimit.windowLength = .seconds(1)
         configuration.streamErrorRateLimit.maximumCount = 200
         return configuration

@@ -56,17 +56,17 @@ package struct MessageDecoder {
 
     /// Copies what is left of the bytes that were appended, so that a few of them do not keep a large buffer alive.
     package mutating func compact() {
-        guard self.buffer.readableBytes > 0 else {
-            self.buffer = ByteBuffer()
-            return
-        }
-        if self.buffer.readableBytes < self.buffer.storageCapacity / 2 {
-            self.buffer = ByteBuffer(bytes: self.buffer.readableBytesView)
-        }
+        self.buffer = self.buffer.compacted()
     }
 }
 
 extension ByteBuffer {
+    /// The same bytes: in a storage of their own where they would keep a much larger one alive.
+    package func compacted() -> ByteBuffer {
+        guard self.readableBytes > 0 else { return ByteBuffer() }
+        return self.readableBytes < self.storageCapacity / 2 ? ByteBuffer(bytes: self.readableBytesView) : self
+    }
+
     /// A message behind the prefix that gRPC puts in front of it, uncompressed.
     package static func framing(message: [UInt8]) -> ByteBuffer {
         var buffer = ByteBufferAllocator().buffer(capacity: MessageDecoder.prefixBytes + message.count)

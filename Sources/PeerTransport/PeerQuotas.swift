@@ -1,39 +1,35 @@
-import SPIFFE
+import NIOCore
 import Synchronization
 
-/// Whose use of the server is counted together.
-enum PeerKey: Hashable, Sendable {
-    case uid(UInt32)
-    case spiffeID(SPIFFEID)
-    /// A remote IP address: peers over TLS that are anonymous, or not known yet.
-    case address(String)
-}
-
 /// What each peer uses of the server, over all of its connections.
+///
+/// A peer is remembered for a while after its last connection has closed, so that opening another one is no way to begin
+/// anew.
 final class PeerQuotas: Sendable {
-    private struct Entry {
-        let quota: PeerQuota
-        var connections: Int
-    }
+    private struct State {
+        var quotas: [PeerKey: PeerQuota] = [:]
+        /// As many peers as make it worth looking for those that are gone.
+        var sweepAt = PeerQuotas.minimumSweep
 
-    private let entries = Mutex<[PeerKey: Entry]>([:])
-
-    /// Counts a connection; nil where the peer has as many as it may.
-    func openConnection(of key: PeerKey, limits: RPCLimits) -> PeerQuota? {
-        self.entries.withLock { entries in
-            var entry = entries[key] ?? Entry(quota: PeerQuota(key: key), connections: 0)
-            guard entry.connections < limits.maxConnectionsPerPeer else { return nil }
-            entry.connections += 1
-            entries[key] = entry
-            return entry.quota
+        mutating func sweep() {
+            self.quotas = self.quotas.filter { $0.value.isInUse }
+            self.sweepAt = max(PeerQuotas.minimumSweep, 2 * self.quotas.count)
         }
     }
 
-    func closeConnection(of quota: PeerQuota) {
-        self.entries.withLock { entries in
-            guard var entry = entries[quota.key] else { return }
-            entry.connections -= 1
-            entries[quota.key] = entry.connections > 0 ? entry : nil
+    private static let minimumSweep = 1_024
+
+    private let state = Mutex(State())
+
+    /// Counts a connection; nil where the peer has `limit` of them.
+    func openConnection(of key: PeerKey, limit: Int) -> PeerQuota? {
+        self.state.withLock { state in
+            if let quota = state.quotas[key] { return quota.openConnection(limit: limit) ? quota : nil }
+            if state.quotas.count >= state.sweepAt { state.sweep() }
+            let quota = PeerQuota()
+            guard quota.openConnection(limit: limit) else { return nil }
+            state.quotas[key] = quota
+            return quota
         }
     }
 }
@@ -41,28 +37,50 @@ final class PeerQuotas: Sendable {
 /// What one peer uses.
 final class PeerQuota: Sendable {
     private struct Use {
-        var streams = 0
+        var connections = 0
+        var calls = 0
         var bufferedBytes = 0
+        /// Made at the first reset.
+        var unansweredResets: EventRate?
     }
 
-    let key: PeerKey
     private let use = Mutex(Use())
 
-    init(key: PeerKey) {
-        self.key = key
+    /// Whether it has connections, calls, or handlers that still work for it.
+    var isInUse: Bool {
+        self.use.withLock { $0.connections > 0 || $0.calls > 0 }
     }
 
-    /// Counts a call; false where the peer has as many as it may.
-    func openStream(limit: Int) -> Bool {
+    /// Counts a connection; false where there are as many as there may be.
+    func openConnection(limit: Int) -> Bool {
         self.use.withLock { use in
-            guard use.streams < limit else { return false }
-            use.streams += 1
+            guard use.connections < limit else { return false }
+            use.connections += 1
             return true
         }
     }
 
-    func closeStream() {
-        self.use.withLock { $0.streams -= 1 }
+    func closeConnection() {
+        self.use.withLock { $0.connections -= 1 }
+    }
+
+    /// Counts a call, and tells how many bytes are held in memory; nil where there are as many calls as there may be.
+    func openCall(limit: Int) -> Int? {
+        self.use.withLock { use in
+            guard use.calls < limit else { return nil }
+            use.calls += 1
+            return use.bufferedBytes
+        }
+    }
+
+    /// The call has ended, and its handler too.
+    ///
+    /// - Parameter bytes: What was held in memory for it.
+    func closeCall(releasing bytes: Int) {
+        self.use.withLock { use in
+            use.calls -= 1
+            use.bufferedBytes -= bytes
+        }
     }
 
     /// Counts bytes held in memory, or no longer held where negative; returns how many there are now.
@@ -70,6 +88,17 @@ final class PeerQuota: Sendable {
         self.use.withLock { use in
             use.bufferedBytes += bytes
             return use.bufferedBytes
+        }
+    }
+
+    /// Counts a call that was reset before it was answered; returns whether there are too many.
+    func recordUnansweredReset(_ limits: RPCLimits) -> Bool {
+        self.use.withLock { use in
+            var rate =
+                use.unansweredResets
+                ?? EventRate(limit: limits.maxUnansweredResets, window: .init(limits.unansweredResetWindow))
+            defer { use.unansweredResets = rate }
+            return rate.record(now: .now())
         }
     }
 }

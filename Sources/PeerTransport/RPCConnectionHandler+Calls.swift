@@ -18,40 +18,41 @@ extension RPCConnectionHandler {
             self.writeFrame(id, .rstStream(.refusedStream))
             return self.flush()
         }
-        guard self.quota.openStream(limit: self.environment.limits.maxStreamsPerPeer) else {
+        let limits = self.environment.limits
+        guard let buffered = self.quota.openCall(limit: limits.maxStreamsPerPeer) else {
             let error = RPCError(code: .resourceExhausted, message: "too many calls at once")
             return self.refuse(id, ResponseHeaders.trailersOnly(error), requestHasEnded: payload.endStream)
         }
         do throws(RequestHead.Refusal) {
-            let head = try RequestHead(payload.headers, maxMetadataBytes: self.environment.limits.maxMetadataBytes)
+            guard !self.isFull, buffered <= limits.maxBufferedBytesPerPeer else {
+                throw .status(.resourceExhausted, "too much is waiting to be read")
+            }
+            let head = try RequestHead(payload.headers, maxMetadataBytes: limits.maxMetadataBytes)
             try self.begin(head, payload, of: id, by: peer)
         } catch {
-            self.quota.closeStream()
+            self.quota.closeCall(releasing: 0)
             self.refuse(id, error.headers, requestHasEnded: payload.endStream)
         }
     }
 
+    /// Whether as much is held for the connection as may be.
+    private var isFull: Bool { self.bufferedBytes > self.environment.limits.maxBufferedBytesPerConnection }
+
     private func begin(
         _ head: RequestHead, _ payload: HTTP2Frame.FramePayload.Headers, of id: HTTP2StreamID, by peer: Peer
     ) throws(RequestHead.Refusal) {
-        let limits = self.environment.limits
         guard let route = self.environment.routes[head.path] else {
             throw .status(.unimplemented, "unknown method")
-        }
-        guard self.bufferedBytes <= limits.maxBufferedBytesPerConnection,
-            self.quota.buffer(0) <= limits.maxBufferedBytesPerPeer
-        else {
-            throw .status(.resourceExhausted, "too much is waiting to be read")
         }
         let context = RPCContext(
             peer: peer, remoteAddress: self.remoteAddress, path: head.path,
             deadline: head.timeout.map { .now.advanced(by: min($0, .seconds(1_000_000_000))) },
             headers: payload.headers, processes: self.processes, serverLogger: self.environment.logger)
         let call = Call(
-            route: route, context: context, timeout: head.timeout.map { TimeAmount($0) },
-            maxRequestBytes: limits.maxRequestBytes)
+            route: route, context: context, deadline: head.timeout.map { .now() + TimeAmount($0) },
+            headBytes: head.bytes, maxRequestBytes: self.environment.limits.maxRequestBytes)
         self.calls[id] = call
-        if call.timeout != nil { self.newCalls.append(id) }
+        self.newCalls.append(id)
         if case .bidirectional(let handler) = route.handler { self.converse(call, id, handler) }
         if payload.endStream { self.receive(ByteBuffer(), ended: true, of: id, call) }
     }
@@ -68,7 +69,7 @@ extension RPCConnectionHandler {
         case .start(let message):
             self.start(call, id, message)
         case .deliver(let messages, let ended):
-            for message in messages { call.queuedBytes += message.readableBytes + MessageDecoder.prefixBytes }
+            for message in messages { call.queue(message) }
             call.requests?.push(messages, ended: ended)
         case .refuse(let error):
             self.end(id, .failure(error))
@@ -78,18 +79,13 @@ extension RPCConnectionHandler {
 
     /// Brings the count of held bytes up to date, and ends the call that goes beyond what may be held.
     private func count(_ call: Call, _ id: HTTP2StreamID) {
-        let held = self.calls[id] == nil ? 0 : call.machine.bufferedBytes + call.queuedBytes
-        guard held != call.countedBytes else { return }
-        let isMore = held > call.countedBytes
-        let total = self.hold(held - call.countedBytes)
-        call.countedBytes = held
-        let limits = self.environment.limits
-        let isTooMuch =
-            self.bufferedBytes > limits.maxBufferedBytesPerConnection || total > limits.maxBufferedBytesPerPeer
-        if isMore, isTooMuch, !call.machine.responseHasEnded {
-            self.end(id, .failure(RPCError(code: .resourceExhausted, message: "too much is waiting to be handled")))
-            self.count(call, id)
-        }
+        guard self.calls[id] != nil else { return }
+        let more = call.heldBytes - call.countedBytes
+        guard more != 0 else { return }
+        call.countedBytes += more
+        let total = self.hold(more)
+        guard more > 0, self.isFull || total > self.environment.limits.maxBufferedBytesPerPeer else { return }
+        self.end(id, .failure(RPCError(code: .resourceExhausted, message: "too much is waiting to be handled")))
     }
 
     /// Counts bytes that are held for the peer; returns those of all of its connections.
@@ -102,7 +98,7 @@ extension RPCConnectionHandler {
     /// The handler has taken bytes of the request.
     func taken(_ bytes: Int, of id: HTTP2StreamID) {
         guard let call = self.calls[id] else { return }
-        call.queuedBytes = max(0, call.queuedBytes - bytes)
+        call.dequeue(bytes)
         self.count(call, id)
         self.widen(call, id)
     }
@@ -135,17 +131,33 @@ extension RPCConnectionHandler {
         guard let call = self.calls[id] else { return }
         let wasAnswered = call.machine.isAnswered
         self.forget(id, because: "the call was cancelled")
-        guard !wasAnswered, self.unansweredResets.record(now: .now()) else { return }
+        guard !wasAnswered, self.quota.recordUnansweredReset(self.environment.limits) else { return }
         self.refuse(because: "too many calls were reset")
     }
 
     /// The call is gone from the wire.
     func forget(_ id: HTTP2StreamID, because reason: String) {
         guard let call = self.calls.removeValue(forKey: id) else { return }
-        self.quota.closeStream()
-        self.count(call, id)
         call.cancel(RPCError(code: .cancelled, message: reason))
+        if call.ended == nil { self.release(call) }
         self.leaveIfDone()
+    }
+
+    /// The handler of a call has ended, if the call has not before it.
+    func finish(_ call: Call, _ id: HTTP2StreamID, _ outcome: Result<ByteBuffer?, RPCError>) {
+        call.ended = nil
+        if self.calls[id] == nil {
+            self.release(call)
+        } else {
+            self.end(id, outcome)
+        }
+    }
+
+    /// Neither the wire nor a handler has the call any more: the peer may make another.
+    private func release(_ call: Call) {
+        self.bufferedBytes -= call.countedBytes
+        self.quota.closeCall(releasing: call.countedBytes)
+        call.countedBytes = 0
     }
 }
 
@@ -153,6 +165,10 @@ extension RPCConnectionHandler {
 extension RPCConnectionHandler {
     private func start(_ call: Call, _ id: HTTP2StreamID, _ message: ByteBuffer) {
         let context = call.context
+        guard !self.isFull else {
+            return self.end(
+                id, .failure(RPCError(code: .resourceExhausted, message: "too much is waiting to be read")))
+        }
         switch call.route.handler {
         case .immediate(let handler):
             do {
@@ -162,8 +178,12 @@ extension RPCConnectionHandler {
                 self.end(id, .failure(context.status(of: error)))
             }
         case .unary(let handler):
+            let message = message.compacted()
+            guard self.keep(message, for: call, id) else { return }
             self.run(call, id) { _ in try await handler(message, context) }
         case .serverStream(let handler):
+            let message = message.compacted()
+            guard self.keep(message, for: call, id) else { return }
             self.run(call, id) { handle in
                 try await handler(message, context, handle)
                 return nil
@@ -171,6 +191,13 @@ extension RPCConnectionHandler {
         case .bidirectional:
             break
         }
+    }
+
+    /// Counts a request for as long as its handler runs; false where that is too much.
+    private func keep(_ message: ByteBuffer, for call: Call, _ id: HTTP2StreamID) -> Bool {
+        call.keep(message)
+        self.count(call, id)
+        return !call.machine.responseHasEnded
     }
 
     private func converse(
@@ -197,32 +224,59 @@ extension RPCConnectionHandler {
             return self.end(id, .failure(call.context.status(of: error)))
         }
         let context = call.context
-        let handle = CallHandle(connection: NIOLoopBound(self, eventLoop: eventLoop), id: id)
+        let handle = CallHandle(
+            connection: NIOLoopBound(self, eventLoop: eventLoop), call: NIOLoopBound(call, eventLoop: eventLoop), id: id
+        )
         let ended = EndSignal()
         call.ended = ended
         let task = CallTask(ended: ended) {
             do {
-                handle.end(.success(try await body(handle)))
+                return .success(try await body(handle))
             } catch {
-                handle.end(.failure(context.status(of: error)))
+                return .failure(context.status(of: error))
             }
+        } report: {
+            handle.finish($0)
         }
         guard self.environment.queues.add(task, from: self.number) else {
-            return self.end(id, .failure(RPCError(code: .resourceExhausted, message: "too many calls are waiting")))
+            call.ended = nil
+            return self.end(id, .failure(RPCError(code: .unavailable, message: "the server takes no more calls")))
         }
     }
 
-    /// Schedules the deadlines of calls that were not answered within the batch of reads that brought them.
-    func scheduleDeadlines() {
+    /// Counts and watches the calls that were not answered within the batch of reads that brought them.
+    func settleNewCalls() {
         guard !self.newCalls.isEmpty else { return }
-        defer { self.newCalls.removeAll(keepingCapacity: true) }
-        guard let eventLoop = self.context?.eventLoop else { return }
         for id in self.newCalls {
-            guard let call = self.calls[id], let timeout = call.timeout, !call.machine.responseHasEnded else {
-                continue
-            }
-            call.deadline = eventLoop.assumeIsolated().scheduleTask(in: timeout) {
+            guard let call = self.calls[id] else { continue }
+            self.count(call, id)
+            if let deadline = call.deadline, !call.machine.responseHasEnded { self.wake(at: deadline) }
+        }
+        self.newCalls.removeAll(keepingCapacity: true)
+    }
+
+    /// Has the deadlines looked at: one timer for the earliest of all calls, which later ones do without.
+    ///
+    /// It is never cancelled, since NIO searches all timers for one that is.
+    private func wake(at deadline: NIODeadline) {
+        if let next = self.nextDeadline, next <= deadline { return }
+        guard let eventLoop = self.context?.eventLoop else { return }
+        self.nextDeadline = deadline
+        eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [weak self] in
+            guard let self, self.nextDeadline == deadline else { return }
+            self.nextDeadline = nil
+            self.endLateCalls()
+        }
+    }
+
+    private func endLateCalls() {
+        let now = NIODeadline.now()
+        for (id, call) in self.calls where !call.machine.responseHasEnded {
+            guard let deadline = call.deadline else { continue }
+            if deadline <= now {
                 self.end(id, .failure(RPCError(code: .deadlineExceeded, message: "the deadline has passed")))
+            } else {
+                self.wake(at: deadline)
             }
         }
     }
@@ -232,38 +286,48 @@ extension RPCConnectionHandler {
 extension RPCConnectionHandler {
     /// Sends a response message; the promise is kept when it has left.
     func write(_ message: ByteBuffer, to id: HTTP2StreamID, promise: EventLoopPromise<Void>) {
-        guard let call = self.calls[id] else { return promise.fail(ChannelError.ioOnClosedChannel) }
-        switch call.machine.send() {
-        case .headersAndMessage:
-            self.writeFrame(id, .headers(.init(headers: ResponseHeaders.initial)))
-            self.writeFrame(id, .data(.init(data: .byteBuffer(message))), promise: promise)
-        case .message:
-            self.writeFrame(id, .data(.init(data: .byteBuffer(message))), promise: promise)
-        case .drop:
+        guard let call = self.calls[id], !call.machine.responseHasEnded else {
             return promise.fail(ChannelError.ioOnClosedChannel)
         }
-        self.hold(message, until: promise.futureResult)
-        self.flush()
+        if let refusal = self.send(message, of: call, id, promise: promise) {
+            self.end(id, .failure(refusal))
+        } else {
+            self.flush()
+        }
     }
 
-    private func hold(_ message: ByteBuffer, until left: EventLoopFuture<Void>) {
+    /// Writes a response message, unless too much is waiting to be read before it.
+    private func send(
+        _ message: ByteBuffer, of call: Call, _ id: HTTP2StreamID, promise: EventLoopPromise<Void>
+    ) -> RPCError? {
+        let isFull = self.isFull
         let bytes = message.readableBytes
-        self.hold(bytes)
+        let total = self.hold(bytes)
         let quota = self.quota
-        left.assumeIsolated().whenComplete { _ in
+        promise.futureResult.assumeIsolated().whenComplete { _ in
             self.bufferedBytes -= bytes
             _ = quota.buffer(-bytes)
         }
+        guard !isFull, total - bytes <= self.environment.limits.maxBufferedBytesPerPeer else {
+            promise.fail(ChannelError.ioOnClosedChannel)
+            return RPCError(code: .resourceExhausted, message: "too much is waiting to be read")
+        }
+        if call.machine.send() == .headersAndMessage {
+            self.writeFrame(id, .headers(.init(headers: ResponseHeaders.initial)))
+        }
+        self.writeFrame(id, .data(.init(data: .byteBuffer(message))), promise: promise)
+        return nil
     }
 
     /// Ends the call.
     func end(_ id: HTTP2StreamID, _ outcome: Result<ByteBuffer?, RPCError>) {
-        guard let call = self.calls[id], let eventLoop = self.context?.eventLoop else { return }
+        guard let call = self.calls[id], !call.machine.responseHasEnded, let eventLoop = self.context?.eventLoop else {
+            return
+        }
         let failure: RPCError?
         switch outcome {
         case .success(let message?):
-            failure = nil
-            self.write(message, to: id, promise: eventLoop.makePromise())
+            failure = self.send(message, of: call, id, promise: eventLoop.makePromise())
         case .success(nil):
             failure = nil
         case .failure(let error):
@@ -277,9 +341,8 @@ extension RPCConnectionHandler {
         }
         self.endStream(id, trailers, requestHasEnded: call.machine.requestHasEnded, eventLoop)
         self.flush()
-        call.queuedBytes = 0
-        self.count(call, id)
         call.cancel(failure ?? RPCError(code: .cancelled, message: "the call has ended"))
+        self.count(call, id)
     }
 
     /// Answers a request for which there is no call.

@@ -24,19 +24,23 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
     private(set) var peer: Peer?
     var quota: PeerQuota
     var calls: [HTTP2StreamID: Call] = [:]
-    /// Calls whose deadline is not scheduled yet: most are answered before it is worth it.
+    /// Calls that began in this batch of reads and are neither counted nor watched yet: most are answered before it is
+    /// worth it.
     var newCalls: [HTTP2StreamID] = []
+    /// The next time at which the deadlines of calls are looked at.
+    var nextDeadline: NIODeadline?
     /// Bytes of requests and responses that are held for this connection.
     var bufferedBytes = 0
-    var unansweredResets: EventRate
     private var controlFrames: EventRate
+    private var settingsFrames: EventRate
     var lifetime: ConnectionLifetime
 
     private(set) var context: ChannelHandlerContext?
     private var isReading = false
     private var needsFlush = false
     private var isReadHeld = false
-    private var hasFailed = false
+    /// Nothing that comes is looked at any more: the connection is being closed, which over TLS takes the peer's consent.
+    private(set) var isOver = false
 
     /// - Parameters:
     ///   - number: Distinguishes the connections of a server.
@@ -53,9 +57,8 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
         self.remoteAddress = remoteAddress
         self.processes = processes
         self.lifetime = ConnectionLifetime()
-        self.unansweredResets = EventRate(
-            limit: environment.limits.maxUnansweredResets, window: .init(environment.limits.unansweredResetWindow))
         self.controlFrames = EventRate(limit: environment.limits.maxControlFramesPerSecond, window: .seconds(1))
+        self.settingsFrames = EventRate(limit: environment.limits.maxSettingsFramesPerSecond, window: .seconds(1))
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -75,15 +78,26 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        self.lifetime.cancelTimers()
-        for id in self.calls.keys { self.forget(id, because: "the connection was closed") }
-        self.environment.quotas.closeConnection(of: self.quota)
-        self.environment.connections.remove(context.channel)
+        self.beOver()
         context.fireChannelInactive()
     }
 
+    /// Stops all that goes on here.
+    private func beOver() {
+        self.isOver = true
+        self.lifetime.cancelTimers()
+        for id in self.calls.keys { self.forget(id, because: "the connection was closed") }
+    }
+
+    /// The connection is closed: another may take its place.
+    func release(_ channel: any Channel) {
+        self.beOver()
+        self.quota.closeConnection()
+        self.environment.connections.remove(channel)
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !self.hasFailed else { return }
+        guard !self.isOver else { return }
         self.isReading = true
         self.lifetime.received()
         let frame = self.unwrapInboundIn(data)
@@ -97,7 +111,9 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
         case .ping(let ping, let isAcknowledgement):
             if isAcknowledgement { self.receivePingAcknowledgement(ping) }
             self.countControlFrame()
-        case .settings, .priority:
+        case .settings(let settings):
+            self.receive(settings)
+        case .priority:
             self.countControlFrame()
         case .windowUpdate, .goAway, .pushPromise, .alternativeService, .origin:
             break
@@ -106,11 +122,8 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         self.isReading = false
-        self.scheduleDeadlines()
-        if self.needsFlush {
-            self.needsFlush = false
-            context.flush()
-        }
+        self.settleNewCalls()
+        self.flushWritten()
         context.fireChannelReadComplete()
     }
 
@@ -123,7 +136,7 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
         case let event as SPIFFEPeerVerified:
             self.becomeKnown(.tls(event.peer), context)
         case let event as TLSUserEvent:
-            self.receive(event, context)
+            self.receive(event)
         case is ChannelShouldQuiesceEvent:
             self.goAway()
         default:
@@ -134,6 +147,7 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
 
     /// Holds back reading while the peer does not read: what it asks for is not asked for more.
     func read(context: ChannelHandlerContext) {
+        guard !self.isOver else { return }
         if context.channel.isWritable {
             context.read()
         } else {
@@ -150,43 +164,56 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
     }
 
     func wroteFrame(_ frame: HTTP2Frame) {
-        if case .goAway(_, let code, _) = frame.payload, code != .noError { self.hasFailed = true }
+        if case .goAway(_, let code, _) = frame.payload, code != .noError { self.isOver = true }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // The HTTP/2 handler has reset the stream of an error that concerns one stream; an error of the connection was
-        // announced by a GOAWAY with its reason.
-        if error is any NIOHTTP2Error, !self.hasFailed { return }
+        // announced by a GOAWAY with its reason. A frame that cannot be written is neither: its stream would hang.
+        if error is any NIOHTTP2Error, !(error is NIOHTTP2Errors.UnableToSerializeFrame), !self.isOver { return }
         self.environment.logger.debug(
             "connection failed",
             metadata: ["error": "\(error)", "peer.address": "\(self.remoteAddress)"])
-        context.close(promise: nil)
+        self.close()
+    }
+
+    /// Somebody closes the connection: whatever it takes until it is closed, its calls end now.
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        self.beOver()
+        context.close(mode: mode, promise: promise)
     }
 
     /// The TLS handshake has told who is on the other end.
     private func becomeKnown(_ peer: Peer, _ context: ChannelHandlerContext) {
         if case .tls(let svid?) = peer {
             let quotas = self.environment.quotas
-            guard let quota = quotas.openConnection(of: .spiffeID(svid.id), limits: self.environment.limits) else {
-                context.close(promise: nil)
-                return
-            }
-            quotas.closeConnection(of: self.quota)
+            let limit = self.environment.connectionsPerPeer
+            guard let quota = quotas.openConnection(of: .spiffeID(svid.id), limit: limit) else { return self.close() }
+            self.quota.closeConnection()
             self.quota = quota
         }
         self.peer = peer
         self.environment.connections.setPeer(peer, of: context.channel)
     }
 
-    private func receive(_ event: TLSUserEvent, _ context: ChannelHandlerContext) {
+    private func receive(_ event: TLSUserEvent) {
         switch event {
         case .handshakeCompleted(let negotiated):
             guard negotiated != "h2" else { return }
             self.environment.logger.debug(
                 "connection refused: HTTP/2 was not negotiated", metadata: ["peer.address": "\(self.remoteAddress)"])
-            context.close(promise: nil)
+            self.close()
         case .shutdownCompleted:
             break
+        }
+    }
+
+    /// Every setting of a frame is applied to every stream, so that small frames make much work.
+    private func receive(_ settings: HTTP2Frame.FramePayload.Settings) {
+        self.countControlFrame()
+        guard case .settings(let settings) = settings else { return }
+        if settings.count > self.environment.limits.maxSettingsPerFrame || self.settingsFrames.record(now: .now()) {
+            self.refuse(because: "too many settings")
         }
     }
 
@@ -197,6 +224,7 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
 
     /// Closes the connection of a peer that asks for more than it may (RFC 9113 §7: ENHANCE_YOUR_CALM).
     func refuse(because reason: String) {
+        guard !self.isOver else { return }
         self.environment.logger.debug(
             "connection closed: \(reason)", metadata: ["peer.address": "\(self.remoteAddress)"])
         self.writeFrame(
@@ -216,17 +244,23 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
         context.write(self.wrapOutboundOut(HTTP2Frame(streamID: id, payload: payload)), promise: promise)
     }
 
-    /// Sends what was written: at the end of a batch of reads, or now.
+    /// Sends what was written: at the end of a batch of reads, else of what else the event loop does at this moment.
     func flush() {
-        if self.isReading {
-            self.needsFlush = true
-        } else {
-            self.context?.flush()
-        }
+        guard !self.needsFlush else { return }
+        self.needsFlush = true
+        guard !self.isReading else { return }
+        self.context?.eventLoop.assumeIsolated().execute { self.flushWritten() }
+    }
+
+    private func flushWritten() {
+        guard self.needsFlush else { return }
+        self.needsFlush = false
+        self.context?.flush()
     }
 
     /// Closes the connection with its calls.
     func close() {
+        self.beOver()
         self.context?.close(promise: nil)
     }
 }

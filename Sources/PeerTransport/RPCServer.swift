@@ -1,4 +1,3 @@
-import Glibc
 package import Logging
 package import NIOCore
 import NIOPosix
@@ -15,7 +14,8 @@ package final class RPCServer: Service {
     private let logger: Logger
     private let group: any EventLoopGroup
     private let queues: CallQueues
-    private let connections: ConnectionRegistry
+    /// Those of each listener.
+    private let connections: [ConnectionRegistry]
     private let addresses: EventLoopPromise<[SocketAddress]>
 
     /// Creates a server that is bound when it runs.
@@ -27,11 +27,9 @@ package final class RPCServer: Service {
         self.listeners = listeners
         self.logger = logger
         self.group = group
-        let limits = listeners.map(\.limits)
-        self.queues = CallQueues(
-            count: System.coreCount, limit: limits.map(\.maxWaitingCalls).max() ?? RPCLimits().maxWaitingCalls)
-        self.connections = ConnectionRegistry(
-            limit: limits.compactMap(\.maxConnections).max() ?? OpenFiles.connectionLimit)
+        self.queues = CallQueues(count: System.coreCount)
+        let total = listeners.compactMap(\.limits.maxConnections).max() ?? OpenFiles.connectionLimit
+        self.connections = RPCListener.connectionShares(of: total, among: listeners).map(ConnectionRegistry.init)
         self.addresses = group.any().makePromise()
     }
 
@@ -70,16 +68,17 @@ package final class RPCServer: Service {
     ///
     /// Peers that TLS has not told yet are not asked about.
     package func closeConnections(where isConcerned: (_ peer: Peer) -> Bool) {
-        self.connections.close { peer in peer.map(isConcerned) ?? false }
+        for connections in self.connections { connections.close { peer in peer.map(isConcerned) ?? false } }
     }
 
     private func bind() async throws -> [BoundListener] {
         var bound: [BoundListener] = []
         do {
-            for listener in self.listeners {
+            for (listener, connections) in zip(self.listeners, self.connections) {
                 let environment = ConnectionEnvironment(
-                    routes: listener.routes.resolved(), limits: listener.limits, queues: self.queues,
-                    quotas: self.quotas, connections: self.connections, logger: self.logger)
+                    routes: listener.routes.resolved(), limits: listener.limits,
+                    connectionsPerPeer: connections.limitPerPeer(listener.limits), queues: self.queues,
+                    quotas: self.quotas, connections: connections, logger: self.logger)
                 bound.append(try await listener.bind(environment, on: self.group))
             }
             return bound
@@ -96,8 +95,10 @@ package final class RPCServer: Service {
         let result = await self.waitForEnd(of: bound)
         for listener in bound { await listener.close() }
         if case .success = result { await self.drain() }
-        self.connections.refuse()
-        self.connections.close { _ in true }
+        for connections in self.connections {
+            connections.refuse()
+            connections.close { _ in true }
+        }
         return result
     }
 
@@ -126,10 +127,10 @@ package final class RPCServer: Service {
 
     private func drain() async {
         let limit = self.listeners.map(\.limits.drainTimeout).max() ?? .zero
-        let connections = self.connections
-        let timer = self.group.any().scheduleTask(in: TimeAmount(limit)) { connections.drained.fire() }
-        connections.drain()
-        await connections.drained.wait()
+        let drained = self.connections.map(\.drained)
+        let timer = self.group.any().scheduleTask(in: TimeAmount(limit)) { for signal in drained { signal.fire() } }
+        for connections in self.connections { connections.drain() }
+        for signal in drained { await signal.wait() }
         timer.cancel()
     }
 }
@@ -140,14 +141,4 @@ package enum RPCServerError: Error, Hashable {
     case listenerClosed
     /// The server, or the peer, has as many connections as it may.
     case tooManyConnections
-}
-
-/// How many files this process may have open.
-private enum OpenFiles {
-    /// Connections that leave as many descriptors for the rest of the process: databases, logs, pidfds of callers.
-    static var connectionLimit: Int {
-        var limit = rlimit()
-        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 256 }
-        return max(16, Int(clamping: limit.rlim_cur) / 2)
-    }
 }

@@ -7,6 +7,8 @@ package struct RequestHead: Hashable {
     package let path: String
     /// How long the client waits; nil for ever.
     package let timeout: Duration?
+    /// The size of all header fields (RFC 9113 §6.5.2).
+    package let bytes: Int
 
     /// Why a request is answered without a handler.
     package enum Refusal: Error, Hashable {
@@ -24,7 +26,8 @@ package struct RequestHead: Hashable {
         guard let contentType = headers.first(name: "content-type"), Self.isGRPC(contentType) else {
             throw .http(status: 415)
         }
-        guard Self.size(of: headers) <= maxMetadataBytes else {
+        self.bytes = Self.size(of: headers)
+        guard self.bytes <= maxMetadataBytes else {
             throw .status(.resourceExhausted, "metadata is larger than \(maxMetadataBytes) bytes")
         }
         self.path = headers.first(name: ":path") ?? ""

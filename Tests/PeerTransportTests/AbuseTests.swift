@@ -22,7 +22,10 @@ struct AbuseTests {
 
     @Test("a preface that is not HTTP/2 closes the connection")
     func garbagePreface() async throws {
-        try await withServer({ $0.serveEcho() }) { running in
+        var limits = RPCLimits()
+        // Longer than the test may take: a silent connection is closed too.
+        limits.handshakeTimeout = .seconds(300)
+        try await withServer(limits: limits, { $0.serveEcho() }) { running in
             try await RawConnection.open(running.path) { connection in
                 try await connection.send(Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
                 #expect(try await connection.next(.data) == nil)
@@ -137,6 +140,191 @@ struct AbuseTests {
                 }
                 // Six of them fit; each further one is over the limit.
                 #expect(statuses == ["8", "8"])
+            }
+        }
+    }
+
+    @Test("a request is held until its handler has ended, and counted as long")
+    func heldRequests() async throws {
+        let events = Events()
+        var limits = RPCLimits()
+        limits.maxBufferedBytesPerConnection = 40_000
+        try await withServer(limits: limits, { $0.serveEcho(events) }) { running in
+            try await RawConnection.open(running.path) { connection in
+                try await connection.send(RawFrame.preface)
+                let request = RawFrame.message(Text(String(repeating: "x", count: 15_000)).bytes)
+                for stream in [UInt32(1), 3] {
+                    try await connection.send([.call(stream, self.wait), .data(stream, request, end: true)])
+                    #expect(await events.next() == "waiting")
+                }
+                try await connection.send([.call(5, self.wait), .data(5, request, end: true)])
+                let refusal = try #require(try await connection.next(.headers))
+                #expect(refusal.stream == 5)
+                #expect(try connection.decode(refusal).first(name: "grpc-status") == "8")
+                // One that ends makes room.
+                try await connection.send([.reset(1)])
+                #expect(await events.next() == "cancelled")
+                try await connection.send([.call(7, self.echo), .data(7, request, end: true)])
+                #expect(try await connection.next(.headers)?.stream == 7)
+            }
+        }
+    }
+
+    @Test("header fields are counted, of calls whose request never comes too")
+    func heldHeaders() async throws {
+        var limits = RPCLimits()
+        limits.maxBufferedBytesPerConnection = 10_000
+        try await withServer(limits: limits, { $0.serveEcho() }) { running in
+            try await RawConnection.open(running.path) { connection in
+                try await connection.send(RawFrame.preface)
+                for stream in [UInt32(1), 3] {
+                    try await connection.send([
+                        .call(stream, self.wait, extra: [("x-large", String(repeating: "a", count: 6_000))])
+                    ])
+                    _ = stream == 1 ? try await connection.settle() : []
+                }
+                let refusal = try #require(try await connection.next(.headers))
+                #expect(refusal.stream == 3)
+                #expect(try connection.decode(refusal).first(name: "grpc-status") == "8")
+            }
+        }
+    }
+
+    @Test("a call whose handler does not end counts although it was reset")
+    func handlersOutliveCalls() async throws {
+        let events = Events()
+        let gate = EndSignal()
+        var limits = RPCLimits()
+        limits.maxStreamsPerPeer = 1
+        let stubborn = { (routes: inout RPCRoutes) in
+            routes.serveEcho()
+            routes.unary(EchoMethods.fail) { request, _ in
+                events.add("begun")
+                // Does not notice that it is cancelled.
+                await Task.detached { await gate.wait() }.value
+                return request
+            }
+        }
+        try await withServer(limits: limits, stubborn) { running in
+            // The server ends only with its handlers.
+            defer { gate.fire() }
+            try await RawConnection.open(running.path) { connection in
+                try await connection.send(RawFrame.preface)
+                try await connection.send([
+                    .call(1, EchoMethods.fail.path), .data(1, RawFrame.message([]), end: true),
+                ])
+                #expect(await events.next() == "begun")
+                try await connection.send([.reset(1), .call(3, self.echo, end: false)])
+                #expect(try await connection.headers()?.first(name: "grpc-message") == "too many calls at once")
+            }
+            // Nor is another connection a way round it.
+            try await RawConnection.open(running.path) { connection in
+                try await connection.send(RawFrame.preface)
+                try await connection.send([.call(1, self.echo)])
+                #expect(try await connection.headers()?.first(name: "grpc-message") == "too many calls at once")
+                gate.fire()
+                var stream = UInt32(3)
+                while true {
+                    try await connection.send([
+                        .call(stream, self.echo), .data(stream, RawFrame.message([]), end: true),
+                    ])
+                    let headers = try #require(try await connection.headers())
+                    if headers.first(name: "grpc-status") == nil { break }
+                    stream += 2
+                }
+            }
+        }
+    }
+
+    @Test("a call that has ended before its turn came is not handled")
+    func endedBeforeItsTurn() async {
+        let events = Events()
+        let ended = EndSignal()
+        ended.fire()
+        await CallTask(ended: ended) {
+            events.add("handled")
+            return .success(nil)
+        } report: { outcome in
+            if case .failure(let error) = outcome { events.add("\(error.code)") }
+        }.run()
+        #expect(await events.next() == "\(RPCError.Code.cancelled)")
+    }
+
+    @Test("resets are counted over all connections of a peer, one after another")
+    func resetsOfSeveralConnections() async throws {
+        var limits = RPCLimits()
+        limits.maxUnansweredResets = 100
+        limits.unansweredResetWindow = .seconds(300)
+        try await withServer(limits: limits, { $0.serveEcho() }) { running in
+            try await RawConnection.open(running.path) { connection in
+                try await connection.send(RawFrame.preface)
+                for number in UInt32(0)..<60 {
+                    try await connection.send([.call(2 * number + 1, self.wait), .reset(2 * number + 1)])
+                }
+                _ = try await connection.settle()
+            }
+            try await RawConnection.open(running.path) { connection in
+                try await connection.send(RawFrame.preface)
+                for number in UInt32(0)..<40 {
+                    try await connection.send([.call(2 * number + 1, self.wait), .reset(2 * number + 1)])
+                }
+                #expect(try await connection.settle().allSatisfy { $0.kind != .goAway })
+                try await connection.send([.call(81, self.wait), .reset(81)])
+                #expect(try await connection.next(.goAway)?.payload[4..<8] == [0, 0, 0, 11])
+            }
+        }
+    }
+
+    @Test("frames of streams that were reset may come late, of as many as there may be")
+    func lateFrames() async throws {
+        try await withServer({ $0.serveEcho() }) { running in
+            try await RawConnection.open(running.path) { connection in
+                try await connection.send(RawFrame.preface)
+                let last = UInt32(2 * RPCLimits().maxConcurrentStreams - 1)
+                for stream in stride(from: UInt32(1), through: last, by: 2) {
+                    // Refused, and the client told to stop sending.
+                    try await connection.send([.call(stream, "/no/method")])
+                    while try #require(try await connection.next(.reset)).stream != stream {}
+                }
+                try await connection.send([.data(1, RawFrame.message([]), end: true)])
+                try await connection.send([
+                    .call(last + 2, self.echo), .data(last + 2, RawFrame.message([]), end: true),
+                ])
+                #expect(try await connection.next(.headers)?.stream == last + 2)
+            }
+        }
+    }
+
+    @Test("a frame of as many settings as accepted is, one of more closes the connection", arguments: [32, 33])
+    func manySettings(count: Int) async throws {
+        try await withServer({ $0.serveEcho() }) { running in
+            try await RawConnection.open(running.path) { connection in
+                try await connection.send(RawFrame.preface)
+                let setting: [UInt8] = [0, 4, 0, 0, 0xFF, 0xFF]
+                try await connection.send([
+                    RawFrame(kind: .settings, payload: (0..<count).flatMap { _ in setting })
+                ])
+                let closes = try await connection.settle().contains { $0.kind == .goAway }
+                #expect(closes == (count > 32))
+            }
+        }
+    }
+
+    @Test("a hundred SETTINGS frames are accepted, more within a second close the connection")
+    func settingsFlood() async throws {
+        var limits = RPCLimits()
+        limits.maxSettingsFramesPerSecond = 100
+        try await withServer(limits: limits, { $0.serveEcho() }) { running in
+            try await RawConnection.open(running.path) { connection in
+                // One is in the preface.
+                try await connection.send(RawFrame.preface + (1..<100).flatMap { _ in RawFrame(kind: .settings).bytes })
+                #expect(try await connection.settle().allSatisfy { $0.kind != .goAway })
+            }
+            try await RawConnection.open(running.path) { connection in
+                let flood = (1..<2_000).flatMap { _ in RawFrame(kind: .settings).bytes }
+                try? await connection.send(RawFrame.preface + flood)
+                let goAway = try await connection.next(.goAway)
+                #expect(goAway?.payload[4..<8] == [0, 0, 0, 11])
             }
         }
     }
@@ -325,6 +513,33 @@ struct AbuseTests {
         }
     }
 
+    @Test(
+        "answers that nobody reads are held up to the limit, of calls that all began before too",
+        arguments: [EchoMethods.immediate, EchoMethods.unary])
+    func unreadAnswersOfOpenCalls(method: RPCMethod<Text, Text>) async throws {
+        var limits = RPCLimits()
+        limits.maxBufferedBytesPerConnection = 200_000
+        let large = { (routes: inout RPCRoutes) in
+            let answer = Text(String(repeating: "z", count: 90_000))
+            routes.immediate(EchoMethods.immediate) { _, _ in answer }
+            routes.unary(EchoMethods.unary) { _, _ in answer }
+        }
+        try await withServer(limits: limits, large) { running in
+            try await RawConnection.open(running.path) { connection in
+                try await connection.send(RawFrame.preface)
+                let streams = (0..<6).map { UInt32(2 * $0 + 1) }
+                try await connection.send(streams.map { try .call($0, method.path) })
+                try await connection.send(streams.map { .data($0, RawFrame.message([]), end: true) })
+                var refused = 0
+                for _ in streams {
+                    let headers = try #require(try await connection.headers())
+                    if headers.first(name: "grpc-status") == "8" { refused += 1 }
+                }
+                #expect(refused == 3)
+            }
+        }
+    }
+
     @Test("a client may send only so much ahead of a handler that does not take it")
     func slowHandler() async throws {
         let events = Events()
@@ -361,29 +576,11 @@ struct AbuseTests {
             }
         }
     }
+}
 
-    @Test("calls beyond those that may wait for a task are refused")
-    func tooManyWaiting() async throws {
-        // The queues are drained as fast as they fill; what is tested is that a call is answered whatever happens.
-        var limits = RPCLimits()
-        limits.maxWaitingCalls = 1
-        try await withServer(limits: limits, { $0.serveEcho() }) { running in
-            try await RawConnection.open(running.path) { connection in
-                try await connection.send(RawFrame.preface)
-                let frames = try (UInt32(0)..<100).flatMap { number in
-                    [
-                        try RawFrame.call(2 * number + 1, self.echo),
-                        RawFrame.data(2 * number + 1, RawFrame.message([]), end: true),
-                    ]
-                }
-                try await connection.send(frames)
-                var ended: Set<UInt32> = []
-                while ended.count < 100 {
-                    let frame = try #require(try await connection.next(.headers))
-                    if frame.endsStream { ended.insert(frame.stream) }
-                }
-                #expect(ended.count == 100)
-            }
-        }
+extension Text {
+    fileprivate var bytes: [UInt8] {
+        // A message of one string encodes.
+        (try? self.serializedBytes()) ?? []
     }
 }

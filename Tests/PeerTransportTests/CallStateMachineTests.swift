@@ -26,6 +26,22 @@ struct CallStateMachineTests {
         #expect(call.receive(self.plain(0, 1, 9), ended: true) == .start(self.plain(9)))
     }
 
+    @Test("a request that waits keeps no larger buffer alive than it needs")
+    func storage() {
+        var read = ByteBuffer(repeating: 0, count: 50_000)
+        var call = CallStateMachine(requests: .many, maxRequestBytes: 10)
+        guard case .deliver(let messages, _) = call.receive(read.readSlice(length: 10) ?? read, ended: false) else {
+            Issue.record("two empty messages")
+            return
+        }
+        #expect(messages.map(\.storageCapacity) == [0, 0])
+        read = ByteBuffer(bytes: [0, 0, 0, 0, 1, 9] + [UInt8](repeating: 0, count: 50_000))
+        #expect(read.readableBytes < read.storageCapacity)
+        let slice = read.getSlice(at: 5, length: 1)?.compacted()
+        #expect(slice == ByteBuffer(bytes: [9]))
+        #expect(slice.map { $0.storageCapacity < 100 } == true)
+    }
+
     @Test("a second message is refused where one is wanted")
     func second() {
         var call = CallStateMachine(requests: .one, maxRequestBytes: 10)

@@ -89,6 +89,20 @@ struct CallTests {
         #expect(error?.detail(of: Text.self) == Text("über 100%\n"))
     }
 
+    @Test("an error with a message and details of any length arrives, cut short")
+    func largeFailure() async throws {
+        let error = try await withServer({ $0.serveEcho() }) { running in
+            try await running.withClient { client in
+                await #expect(throws: RPCError.self) {
+                    try await client.call(EchoMethods.fail, Text(String(repeating: "x", count: 30_000)))
+                }
+            }
+        }
+        #expect(error?.code == .failedPrecondition)
+        #expect(error?.message == String(repeating: "x", count: ResponseHeaders.maxMessageBytes))
+        #expect(error?.detail(of: Text.self) == nil)
+    }
+
     @Test("an error that is no status is INTERNAL and tells nothing")
     func internalFailure() async throws {
         struct Secret: Error {}

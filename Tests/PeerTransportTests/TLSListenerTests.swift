@@ -53,13 +53,14 @@ struct TLSListenerTests {
 
     /// Runs a server that tells callers who they are.
     private func withServer<Result: Sendable>(
-        limits: RPCLimits = RPCLimits(),
+        limits: RPCLimits = RPCLimits(), _ events: Events = Events(),
         _ body: (_ server: RPCServer, _ address: NIOCore.SocketAddress) async throws -> Result
     ) async throws -> Result {
         let tls = try self.contexts("spiffe://example.org/server")
         var routes = RPCRoutes()
-        routes.serveEcho()
-        routes.immediate(EchoMethods.immediate) { _, context in
+        routes.serveEcho(events)
+        routes.immediate(EchoMethods.immediate) { request, context in
+            if request.value == "address" { return Text(context.remoteAddress) }
             guard case .tls(let svid) = context.peer, context.remoteAddress.hasPrefix("127.0.0.1:") else {
                 return Text("nowhere")
             }
@@ -125,33 +126,106 @@ struct TLSListenerTests {
 
     @Test("connections of one SPIFFE ID are closed, others live on")
     func closing() async throws {
-        try await self.withServer { server, address in
+        let events = Events()
+        try await self.withServer(events) { server, address in
             try await self.withClient(self.contexts("spiffe://example.org/banned"), address) { banned in
                 try await self.withClient(self.contexts("spiffe://example.org/other"), address) { other in
-                    for client in [banned, other] { _ = try await client.call(EchoMethods.immediate, Text("")) }
-                    async let waits = #expect(throws: RPCError.self) {
-                        try await banned.call(EchoMethods.wait, Text(""))
+                    let before = try await other.call(EchoMethods.immediate, Text("address"))
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        group.addTask {
+                            let error = await #expect(throws: RPCError.self) {
+                                try await banned.call(EchoMethods.wait, Text(""))
+                            }
+                            #expect(error?.code == .unavailable || error?.code == .cancelled)
+                        }
+                        #expect(await events.next() == "waiting")
+                        server.closeConnections { peer in
+                            guard case .tls(let svid?) = peer else { return false }
+                            return svid.id.path == "/banned"
+                        }
+                        #expect(await events.next() == "cancelled")
+                        try await group.waitForAll()
                     }
-                    async let goesOn = #expect(throws: RPCError.self) {
-                        try await other.call(EchoMethods.wait, Text(""), timeout: .seconds(3))
-                    }
-                    // Both calls are on their way once a later one on the same connection is answered.
-                    for client in [banned, other] { _ = try await client.call(EchoMethods.immediate, Text("")) }
-                    server.closeConnections { peer in
-                        guard case .tls(let svid?) = peer else { return false }
-                        return svid.id.path == "/banned"
-                    }
-                    let codes = await [waits?.code, goesOn?.code]
-                    #expect(codes[0] == .unavailable || codes[0] == .cancelled)
-                    #expect(codes[1] == .deadlineExceeded)
+                    // The same connection as before.
+                    #expect(try await other.call(EchoMethods.immediate, Text("address")) == before)
                 }
+            }
+        }
+    }
+
+    @Test("a connection that is closed ends its calls and begins no more, whether or not its peer agrees")
+    func closingWithoutConsent() async throws {
+        let events = Events()
+        try await self.withServer(events) { server, address in
+            let tls = self.anonymous()
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .channelInitializer { tls.secureClient($0) }
+                .connect(to: address).get()
+            let call = try RawFrame.call(1, EchoMethods.wait.path).bytes
+            let message = RawFrame.message([])
+            let request = call + RawFrame.data(1, message, end: true).bytes
+            try await channel.writeAndFlush(ByteBuffer(bytes: RawFrame.preface + request))
+            #expect(await events.next() == "waiting")
+            // The peer does not read, so that it does not learn that it is to close.
+            try await channel.setOption(.autoRead, value: false).get()
+            server.closeConnections { _ in true }
+            let next = try RawFrame.call(3, EchoMethods.wait.path).bytes + RawFrame.data(3, message, end: true).bytes
+            try? await channel.writeAndFlush(ByteBuffer(bytes: next))
+            #expect(await events.next() == "cancelled")
+            channel.close(promise: nil)
+        }
+    }
+
+    @Test("strangers who take all connections of TCP do not keep the administrator out")
+    func reservedConnections() async throws {
+        let tls = try self.contexts("spiffe://example.org/server")
+        var limits = RPCLimits()
+        limits.maxConnections = 8
+        limits.handshakeTimeout = .seconds(300)
+        var routes = RPCRoutes()
+        routes.serveEcho()
+        try await withTemporaryDirectory { directory in
+            let path = directory.path("run/test.sock")
+            let server = RPCServer(
+                listeners: [
+                    RPCListener(
+                        .unix(path: path, socketMode: 0o600, directoryMode: 0o700), routes: routes, limits: limits),
+                    RPCListener(
+                        .tcp(host: "127.0.0.1", port: 0, tls: { try tls.serverHandlers() }), routes: routes,
+                        limits: limits),
+                ], logger: quietLogger)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    do { try await server.run() } catch is CancellationError {}
+                }
+                let address = try await server.boundAddress(of: 1)
+                let (closed, close) = AsyncStream<Void>.makeStream()
+                var strangers: [any Channel] = []
+                for _ in 0..<8 {
+                    let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                    let stranger = try await bootstrap.connect(to: address).get()
+                    stranger.closeFuture.whenComplete { _ in close.yield() }
+                    strangers.append(stranger)
+                }
+                // One peer has a quarter of the six that TCP may have; the others are closed.
+                for await _ in closed.prefix(7) {}
+                #expect(strangers.count { $0.isActive } == 1)
+                try await RawConnection.open(path) { connection in
+                    let frame = try await connection.next()
+                    #expect(frame?.kind == .settings)
+                }
+                for stranger in strangers { stranger.close(promise: nil) }
+                group.cancelAll()
             }
         }
     }
 
     @Test("a client that does not negotiate HTTP/2 is closed", arguments: [[], ["http/1.1"]])
     func protocolNegotiation(protocols: [String]) async throws {
-        try await self.withServer { _, address in
+        var limits = RPCLimits()
+        // Longer than the test may take: a connection without a preface is closed too.
+        limits.handshakeTimeout = .seconds(300)
+        try await self.withServer(limits: limits) { _, address in
             let tls = try self.contexts("spiffe://example.org/client", protocols: protocols)
             let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .channelInitializer { tls.secureClient($0) }

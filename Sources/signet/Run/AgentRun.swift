@@ -1,6 +1,7 @@
 import ArgumentParser
 import IdentityAgent
 import Logging
+import PeerTransport
 import Rotation
 import ServiceLifecycle
 import UnixSignals
@@ -20,6 +21,7 @@ struct AgentRun: AsyncParsableCommand {
     @OptionGroup var flags: AgentFlags
 
     func run() async throws {
+        OpenFiles.raiseLimit()
         let settings = try AgentSettings(
             self.options.settings(for: .agent, defaultPath: DefaultPath.agentConfiguration, flags: self.flags.values))
         let logger = settings.logging.logger(label: "signet.agent")

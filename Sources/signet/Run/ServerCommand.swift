@@ -4,6 +4,7 @@ import Datastore
 import IdentityServer
 import KeyManagement
 import Logging
+import PeerTransport
 import Rotation
 import ServiceLifecycle
 import UnixSignals
@@ -26,6 +27,7 @@ struct ServerRun: AsyncParsableCommand {
     @OptionGroup var flags: ServerFlags
 
     func run() async throws {
+        OpenFiles.raiseLimit()
         let settings = try ServerSettings(
             self.options.settings(for: .server, defaultPath: DefaultPath.serverConfiguration, flags: self.flags.values))
         let logger = settings.logging.logger(label: "signet.server")
