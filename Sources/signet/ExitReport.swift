@@ -54,7 +54,7 @@ struct ExitReport: Hashable {
     }
 
     private static func sentence(of error: RPCError) -> String {
-        error.message.isEmpty ? "refused: \(error.code)" : "\(error.message) (\(error.code))"
+        error.message.isEmpty ? "refused: \(error.code)" : "\(error.message.oneLine) (\(error.code))"
     }
 
     /// Writes the message to the stream it belongs on and returns the exit code.

@@ -11,6 +11,10 @@ enum Main {
         let arguments = SPIRESpelling.translate(Array(CommandLine.arguments.dropFirst()))
         do {
             var command = try Signet.parseAsRoot(arguments)
+            guard type(of: command).configuration.subcommands.isEmpty else {
+                Console.error(Signet.helpMessage(for: type(of: command)))
+                exit(2)
+            }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {

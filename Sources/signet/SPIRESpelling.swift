@@ -1,7 +1,7 @@
 /// SPIRE's option spellings, translated to ours before anything is parsed.
 ///
-/// SPIRE's tools take Go flags: one or two dashes, camel case, `-name value` or `-name=value`. Only the names listed
-/// here are touched, so a value that happens to begin with a dash stays as it is.
+/// SPIRE's tools take Go flags: one or two dashes, camel case, `-name value` or `-name=value`. A value that begins with a
+/// dash is given as `--name=-value`.
 enum SPIRESpelling {
     static let names: [String: String] = [
         "agentTTL": "agent-ttl",
@@ -35,28 +35,32 @@ enum SPIRESpelling {
         "x509SVIDTTL": "x509-svid-ttl",
     ]
 
-    /// Names that SPIRE and we write the same way; SPIRE's users put one dash before them.
-    static let sameNames: Set<String> = [
-        "admin", "audience", "banned", "config", "data", "dns", "downstream", "file", "format", "hint", "id", "node",
-        "output",
-        "selector", "silent", "svid", "timeout", "ttl", "write",
+    /// Options without a value; Go's flags may say `=true` and `=false`.
+    static let flags: Set<String> = [
+        "admin", "disable-x509-svid-prefetch", "downstream", "insecure-bootstrap", "jwt-svid-include-jti", "shallow",
+        "silent", "store-svid", "verbose",
     ]
 
     /// Returns `arguments` with SPIRE's spellings replaced; everything after a bare `--` is left alone.
     static func translate(_ arguments: [String]) -> [String] {
         let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
-        return arguments[..<end].map(Self.translateOne) + arguments[end...]
+        return arguments[..<end].flatMap(Self.translateOne) + arguments[end...]
     }
 
-    private static func translateOne(_ argument: String) -> String {
-        guard argument.hasPrefix("-") else { return argument }
+    /// A word of several letters behind one dash becomes a long option: there are no clusters of short ones, and as one
+    /// `-shallow` would ask for help.
+    private static func translateOne(_ argument: String) -> [String] {
         let bare = argument.drop { $0 == "-" }
         let dashes = argument.count - bare.count
-        guard dashes <= 2, let name = bare.split(separator: "=", maxSplits: 1).first.map(String.init) else {
-            return argument
-        }
+        guard 1...2 ~= dashes, let name = bare.split(separator: "=", maxSplits: 1).first.map(String.init),
+            name.first?.isLetter == true, dashes == 2 || name.count > 1
+        else { return [argument] }
+        let ours = Self.names[name] ?? name
         let value = bare.dropFirst(name.count)
-        if let ours = Self.names[name] { return "--\(ours)\(value)" }
-        return dashes == 1 && Self.sameNames.contains(name) ? "--\(name)\(value)" : argument
+        if Self.flags.contains(ours) {
+            if value == "=true" { return ["--\(ours)"] }
+            if value == "=false" { return [] }
+        }
+        return ["--\(ours)\(value)"]
     }
 }

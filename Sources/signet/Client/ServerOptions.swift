@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
+import Glibc
 import ProtoRPC
 import SwiftProtobuf
 
@@ -51,9 +52,7 @@ enum SocketClient {
     static func connect<Result: Sendable>(
         to path: String, advice: String, _ body: @Sendable (ServerClient) async throws -> Result
     ) async throws -> Result {
-        guard FileManager.default.fileExists(atPath: path) else {
-            throw CommandError("no socket at \(path): \(advice)")
-        }
+        try Self.checkAccess(to: path, advice: advice)
         let transport = try HTTP2ClientTransport.Posix(
             target: .unixDomainSocket(path: path), transportSecurity: .plaintext)
         do {
@@ -61,5 +60,14 @@ enum SocketClient {
         } catch let error as RPCError where error.code == .unavailable && error.cause != nil {
             throw CommandError("cannot connect to \(path): \(advice)")
         }
+    }
+
+    /// Tells a socket that may not be reached from one that is not there.
+    private static func checkAccess(to path: String, advice: String) throws {
+        guard unsafe access(path, R_OK | W_OK) != 0 else { return }
+        let failure = errno
+        guard failure != ENOENT else { throw CommandError("no socket at \(path): \(advice)") }
+        let reason = unsafe String(cString: strerror(failure))
+        throw CommandError("\(path): \(reason); run this as the owner of the socket or in its group")
     }
 }

@@ -81,7 +81,7 @@ enum TextTable {
     static func lines(_ rows: [(name: String, value: String)]) -> String {
         let width = max(16, rows.map(\.name.count).max() ?? 0)
         return rows.map { name, value in
-            "\(name)\(String(repeating: " ", count: width - name.count)) : \(value)\n"
+            "\(name)\(String(repeating: " ", count: width - name.count)) : \(value.oneLine)\n"
         }.joined()
     }
 }

@@ -14,6 +14,7 @@ struct HealthCheck: AsyncParsableCommand {
         commandName: "healthcheck", abstract: "Ask a server or an agent whether it serves; exit 1 when it does not.")
 
     @Argument(help: "server or agent: whose socket is asked.") var component: Component = .server
+    @Flag(help: "Accepted as SPIRE's probes give it: there is one check, and it is cheap.") var shallow = false
     @Option(help: "The socket to ask (default: the component's).") var socketPath: String?
 
     func run() async throws {

@@ -9,6 +9,9 @@ struct LineLogHandler: LogHandler {
     var logLevel: Logger.Level = .info
     var metadata: Logger.Metadata = [:]
 
+    /// RFC 3339 in UTC, with milliseconds.
+    private static let timestamp = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { self.metadata[key] }
         set { self.metadata[key] = newValue }
@@ -19,7 +22,7 @@ struct LineLogHandler: LogHandler {
         if let more = event.metadata { fields.merge(more) { _, new in new } }
         if let error = event.error { fields["error"] = "\(error)" }
         let pairs = fields.map { (name: $0.key, value: "\($0.value)") }.sorted { $0.name < $1.name }
-        let time = Date().formatted(.iso8601.time(includingFractionalSeconds: true))
+        let time = Date().formatted(Self.timestamp)
         switch self.format {
         case .text: Console.error(self.textLine(time: time, event: event, pairs: pairs))
         case .json: Console.error(self.jsonLine(time: time, event: event, pairs: pairs))
@@ -29,7 +32,7 @@ struct LineLogHandler: LogHandler {
     private func textLine(time: String, event: LogEvent, pairs: [(name: String, value: String)]) -> String {
         let fields = pairs.map { " \($0.name)=\(Self.quoted($0.value))" }.joined()
         let level = event.level.rawValue.uppercased()
-        return "\(time) \(level) \(self.label): \(Self.oneLine(event.message.description))\(fields)"
+        return "\(time) \(level) \(self.label): \(event.message.description.oneLine)\(fields)"
     }
 
     private func jsonLine(time: String, event: LogEvent, pairs: [(name: String, value: String)]) -> String {
@@ -41,13 +44,8 @@ struct LineLogHandler: LogHandler {
         return String(decoding: JSON.serialize(.object(object)), as: UTF8.self)
     }
 
-    /// What others chose (names, paths) can hold anything: control characters would forge lines.
-    private static func oneLine(_ text: String) -> String {
-        String(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) })
-    }
-
     private static func quoted(_ text: String) -> String {
-        let line = Self.oneLine(text)
+        let line = text.oneLine
         guard line.isEmpty || line.contains(where: { " \"=".contains($0) }) else { return line }
         return "\"\(line.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
     }
