@@ -8,8 +8,9 @@ PYTHON := .build/python/bin/python
 # What building needs, and what the tests need besides.
 BUILD_PACKAGES := libsqlite3-dev libssl-dev zlib1g-dev
 TEST_PACKAGES := openssl python3 python3-venv
+BENCH_PACKAGES := openssl nghttp2-client debian-archive-keyring
 
-.PHONY: help demo test build build-tests check interop format packages test-packages python protos clean
+.PHONY: help demo test bench build build-tests check interop format packages test-packages python protos clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +22,12 @@ test: check test-packages build-tests python ## Build, then run every test
 # One after the other: tests that open a thousand sockets and tests that start processes do not mix in one process,
 # and what is measured is measured alone.
 	$(SWIFT) test -c $(CONFIGURATION) --skip-build --no-parallel
+
+bench: build ## Measure, beside the aims (BENCH='--only push --output json' passes options)
+	@Tests/Checks/packages.sh $(BENCH_PACKAGES)
+	$(SWIFT) build -c $(CONFIGURATION) --product signet-bench
+	Tests/Bench/build.sh
+	@$(BIN)/signet-bench --client .build/bench/signet-bench-client $(BENCH)
 
 # Product by product: building everything would also build the protobuf compiler, which nobody needs (10 minutes).
 build: packages ## Build the programs (.build/release/signet)

@@ -61,6 +61,7 @@ let package = Package(
     name: "signet",
     products: [
         .executable(name: "signet", targets: ["signet"]),
+        .executable(name: "signet-bench", targets: ["signet-bench"]),
         .library(name: "SPIFFE", targets: ["SPIFFE"]),
         .library(name: "SPIFFETLS", targets: ["SPIFFETLS"]),
         .library(name: "WorkloadAPI", targets: ["WorkloadAPI"]),
@@ -159,6 +160,8 @@ let package = Package(
                 .nioSSL,
                 .serviceLifecycle, .unixSignals,
             ]),
+        // It asks the programs from outside and links none of the modules.
+        program("signet-bench", [.argumentParser, .unixSignals]),
 
         // Tests
         .target(
@@ -214,6 +217,7 @@ let package = Package(
                 .swiftProtobuf, .x509,
             ]),
         tests("SignetTests", ["TestSupport"]),
+        tests("SignetBenchTests", ["signet-bench"]),
         tests("Integration", ["TestSupport", "JOSE", "SPIFFE", .crypto, .x509]),
     ]
 )

@@ -20,6 +20,7 @@ refuse "SPIFFE SPIFFETLS WorkloadAPI" "IdentityServer|IdentityAgent|Authority|Da
     "what services link never imports a server-side module"
 refuse "IdentityAgent" "IdentityServer|Authority|Datastore" "server and agent never import each other"
 refuse "IdentityServer" "IdentityAgent|WorkloadAttestation|WorkloadAPI" "server and agent never import each other"
+refuse "signet-bench" "$(ls Sources | grep -v - | paste -sd '|')" "what measures asks from outside, with clients of others"
 others=$(ls Sources | grep -vx Datastore)
 refuse "$others" "GRDB" "GRDB is at home in Datastore"
 exit $failed

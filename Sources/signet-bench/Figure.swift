@@ -1,0 +1,128 @@
+import ArgumentParser
+
+/// What is measured, with SPIRE's value and ours to reach.
+///
+/// SPIRE 1.15 with SQLite was measured the same way on a machine of the same kind.
+package enum Figure: String, CaseIterable, Sendable, Encodable, ExpressibleByArgument {
+    case mintX509 = "mint-x509"
+    case mintJWT = "mint-jwt"
+    case fetchX509Shared = "fetch-x509-shared"
+    case fetchX509Fresh = "fetch-x509-fresh"
+    case fetchJWTCached = "fetch-jwt-cached"
+    case fetchJWTNew = "fetch-jwt-new"
+    case validateJWT = "validate-jwt"
+    case push
+    case entries
+    case list
+    case serverIdle = "server-idle"
+    case serverEntries = "server-entries"
+    case agentIdle = "agent-idle"
+    case agent300 = "agent-300-streams"
+    case agent1000 = "agent-1000-streams"
+
+    package var title: String {
+        switch self {
+        case .mintX509: "MintX509SVID over the admin socket"
+        case .mintJWT: "MintJWTSVID over the admin socket"
+        case .fetchX509Shared: "FetchX509SVID, shared connection"
+        case .fetchX509Fresh: "FetchX509SVID, fresh connection each time"
+        case .fetchJWTCached: "FetchJWTSVID, cached"
+        case .fetchJWTNew: "FetchJWTSVID, new audience each time"
+        case .validateJWT: "ValidateJWTSVID"
+        case .push: "entry created -> an open stream has the SVID"
+        case .entries: "20,000 entries in batches of 500, one parent"
+        case .list: "list 20,000 entries"
+        case .serverIdle: "resident memory, server idle"
+        case .serverEntries: "resident memory, server, 20,000 entries"
+        case .agentIdle: "resident memory, agent idle"
+        case .agent300: "resident memory, agent, 300 streams"
+        case .agent1000: "resident memory, agent, 1,000 streams at once"
+        }
+    }
+
+    package var aim: Aim {
+        switch self {
+        case .mintX509: Aim(.atMost, 10, .signatures)
+        case .mintJWT: Aim(.atMost, 5, .signatures)
+        case .fetchX509Shared: Aim(.atMost, 5, .signatures)
+        case .fetchX509Fresh: Aim(.atMost, 30, .signatures)
+        case .fetchJWTCached: Aim(.atMost, 5, .signatures)
+        case .fetchJWTNew: Aim(.atMost, 20, .signatures)
+        case .validateJWT: Aim(.atMost, 8, .signatures)
+        case .push: Aim(.atMost, 50, .milliseconds)
+        case .entries: Aim(.atLeast, 10_000, .perSecond)
+        case .list: Aim(.atMost, 0.15, .seconds)
+        case .serverIdle: Aim(.atMost, 35, .megabytes)
+        case .serverEntries: Aim(.atMost, 60, .megabytes)
+        case .agentIdle: Aim(.atMost, 25, .megabytes)
+        case .agent300: Aim(.atMost, 35, .megabytes)
+        case .agent1000: Aim(.atMost, 50, .megabytes)
+        }
+    }
+
+    package var spire: String {
+        switch self {
+        case .mintX509: "31"
+        case .mintJWT: "21"
+        case .fetchX509Shared: "19"
+        case .fetchX509Fresh: "38"
+        case .fetchJWTCached: "18"
+        case .fetchJWTNew: "58"
+        case .validateJWT: "30"
+        case .push: "1.3-8.6 s"
+        case .entries: "70-700/s, falling"
+        case .list: "0.40 s"
+        case .serverIdle: "50 MB"
+        case .serverEntries: "93 MB"
+        case .agentIdle: "31 MB"
+        case .agent300: "60 MB"
+        case .agent1000: "stops answering"
+        }
+    }
+}
+
+/// A limit that a value is to keep.
+package struct Aim: Sendable, Equatable {
+    package enum Relation: String, Sendable, Encodable {
+        case atMost = "<="
+        case atLeast = ">="
+    }
+
+    /// What values are in.
+    package enum Unit: String, Sendable, Encodable {
+        case signatures
+        case milliseconds
+        case perSecond = "per second"
+        case seconds
+        case megabytes
+
+        package func text(_ value: Double) -> String {
+            switch self {
+            case .signatures: value.text(decimals: 1)
+            case .milliseconds: "\(value.text(decimals: 1)) ms"
+            case .perSecond: "\(value.text(decimals: 0))/s"
+            case .seconds: "\(value.text(decimals: 2)) s"
+            case .megabytes: "\(value.text(decimals: 1)) MB"
+            }
+        }
+    }
+
+    package let relation: Relation
+    package let limit: Double
+    package let unit: Unit
+
+    package init(_ relation: Relation, _ limit: Double, _ unit: Unit) {
+        self.relation = relation
+        self.limit = limit
+        self.unit = unit
+    }
+
+    package func isMet(by value: Double) -> Bool {
+        switch self.relation {
+        case .atMost: value <= self.limit
+        case .atLeast: value >= self.limit
+        }
+    }
+
+    package var text: String { "\(self.relation.rawValue) \(self.unit.text(self.limit))" }
+}
