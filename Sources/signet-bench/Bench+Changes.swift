@@ -68,7 +68,7 @@ extension Bench {
 
         self.progress(.serverEntries)
         try await self.settle()
-        let memory = Finding(.serverEntries, value: try ResidentMemory.megabytes(of: deployment.server.pid))
+        let memory = try ResidentMemory.of(deployment.server).finding(.serverEntries)
 
         self.progress(.list)
         let listed = try JSONDecoder().decode(Listed.self, from: try await deployment.client("list"))

@@ -7,8 +7,8 @@ extension Bench {
         self.progress(.agentIdle)
         try await self.settle()
         return [
-            Finding(.serverIdle, value: try ResidentMemory.megabytes(of: deployment.server.pid)),
-            Finding(.agentIdle, value: try ResidentMemory.megabytes(of: deployment.agent.pid)),
+            try ResidentMemory.of(deployment.server).finding(.serverIdle),
+            try ResidentMemory.of(deployment.agent).finding(.agentIdle),
         ]
     }
 
@@ -19,6 +19,7 @@ extension Bench {
             let served: Int
             let seconds: Double
             let resident_bytes: Double
+            let own_bytes: Double
             let peak_bytes: Double
         }
         self.progress(figure)
@@ -29,6 +30,9 @@ extension Bench {
             figure, value: opened.resident_bytes / 1_000_000,
             measured: "\(opened.served) of \(opened.streams) served in \(opened.seconds.text(decimals: 2)) s",
             failing: opened.served == opened.streams ? nil : "not everyone was served within 30 s",
-            notes: ["at most \((opened.peak_bytes / 1_000_000).text(decimals: 1)) MB while they were opened"])
+            notes: [
+                ResidentMemory.note(ownBytes: opened.own_bytes),
+                "at most \((opened.peak_bytes / 1_000_000).text(decimals: 1)) MB while they were opened",
+            ])
     }
 }

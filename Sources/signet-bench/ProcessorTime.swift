@@ -81,15 +81,3 @@ package struct ProcessorShares: Sendable, Equatable {
         return "processors: " + shares.map { "\($0.0) \(($0.1 * 100).text(decimals: 0)) %" }.joined(separator: ", ")
     }
 }
-
-/// The memory of a process.
-enum ResidentMemory {
-    /// The line VmRSS of `/proc/PID/status`, in megabytes of 1,000,000 bytes.
-    static func megabytes(of pid: Int32) throws -> Double {
-        let text = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-        guard let match = text.firstMatch(of: #/VmRSS:\s+([0-9]+) kB/#), let kibibytes = Double(match.output.1) else {
-            throw UnreadableOutput(tool: "/proc/\(pid)/status", reason: "no VmRSS")
-        }
-        return kibibytes * 1_024 / 1_000_000
-    }
-}

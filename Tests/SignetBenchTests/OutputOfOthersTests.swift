@@ -74,6 +74,15 @@ struct OutputOfOthersTests {
         }
     }
 
+    @Test("the memory of a process is told from what it shares")
+    func memory() throws {
+        let text = "VmPeak:\t  699136 kB\nVmRSS:\t   52784 kB\nRssAnon:\t    5892 kB\nRssFile:\t   46892 kB\n"
+        let memory = try ResidentMemory(parsing: text)
+        #expect(memory.bytes == 54_050_816)
+        #expect(memory.ownBytes == 6_033_408)
+        #expect(memory.finding(.serverIdle).notes == ["6.0 MB its own, the rest pages of programs and libraries"])
+    }
+
     @Test("dd gives the time of each write")
     func dd() throws {
         let output = "200+0 records in\n200+0 records out\n819200 bytes (819 kB, 800 KiB) copied, 0.5 s, 1.6 MB/s\n"

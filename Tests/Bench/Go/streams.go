@@ -18,6 +18,7 @@ type Opened struct {
 	Served        int     `json:"served"`
 	Seconds       float64 `json:"seconds"`
 	ResidentBytes int     `json:"resident_bytes"`
+	OwnBytes      int     `json:"own_bytes"`
 	PeakBytes     int     `json:"peak_bytes"`
 }
 
@@ -57,6 +58,7 @@ func openStreams(options *Options) any {
 	// What was only needed for the answers is given back.
 	time.Sleep(2 * time.Second)
 	result.ResidentBytes, result.PeakBytes = memory(options.pid, "VmRSS"), memory(options.pid, "VmHWM")
+	result.OwnBytes = memory(options.pid, "RssAnon")
 	stop()
 	streams.Wait()
 	return result
