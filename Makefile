@@ -1,4 +1,5 @@
-# The two commands a newcomer needs are `make demo` and `make test`; both do everything from a fresh clone.
+# The two commands a newcomer needs are `make demo` and `make test`; like `make bench` they do everything from a fresh
+# clone.
 
 SWIFT ?= swift
 CONFIGURATION := release

@@ -22,7 +22,7 @@ extension Bench {
         struct Pushed: Decodable {
             let milliseconds: [Double]
         }
-        self.progress(.push)
+        try await self.begin(.push)
         let before = try await self.syncMilliseconds(deployment)
         let pushed = try JSONDecoder().decode(
             Pushed.self, from: try await deployment.client("push", ["count": "\(Self.pushCount)"]))
@@ -47,7 +47,7 @@ extension Bench {
             let pages: Int
             let seconds: [Double]
         }
-        self.progress(.entries)
+        try await self.begin(.entries)
         let before = try await self.syncMilliseconds(deployment)
         let start = try ProcessorTime.now(deployment)
         // A parent that is no agent: what is measured is the server.
@@ -66,11 +66,11 @@ extension Bench {
                 "quarters: " + quarters.map { "\($0.text(decimals: 0))/s" }.joined(separator: ", "), shares.text,
             ])
 
-        self.progress(.serverEntries)
+        try await self.begin(.serverEntries)
         try await self.settle()
         let memory = try ResidentMemory.of(deployment.server).finding(.serverEntries)
 
-        self.progress(.list)
+        try await self.begin(.list)
         let listed = try JSONDecoder().decode(Listed.self, from: try await deployment.client("list"))
         // The deployment has one entry of its own.
         let isComplete = listed.entries == Self.entryCount + 1

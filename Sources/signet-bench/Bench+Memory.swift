@@ -3,8 +3,8 @@ import Foundation
 /// Resident memory.
 extension Bench {
     func idle(_ deployment: Deployment) async throws -> [Finding] {
-        self.progress(.serverIdle)
-        self.progress(.agentIdle)
+        try await self.begin(.serverIdle)
+        try await self.begin(.agentIdle)
         try await self.settle()
         return [
             try ResidentMemory.of(deployment.server).finding(.serverIdle),
@@ -22,7 +22,7 @@ extension Bench {
             let own_bytes: Double
             let peak_bytes: Double
         }
-        self.progress(figure)
+        try await self.begin(figure)
         let opened = try JSONDecoder().decode(
             Opened.self,
             from: try await deployment.client("streams", ["count": "\(count)", "pid": "\(deployment.agent.pid)"]))

@@ -5,7 +5,7 @@ extension Bench {
     func rates(_ deployment: Deployment) async throws -> [Finding] {
         var findings: [Finding] = []
         for figure in Figure.allCases where figure.aim.unit == .signatures && self.figures.contains(figure) {
-            self.progress(figure)
+            try await self.begin(figure)
             findings.append(try await self.rate(figure, deployment))
         }
         return findings

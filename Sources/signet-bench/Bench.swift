@@ -8,6 +8,8 @@ struct Bench: Sendable {
     /// How long each rate is measured.
     let seconds: Double
     let figures: Set<Figure>
+    /// How long to wait for other programs of the machine to pause, before each figure.
+    let patience: Duration
 
     static let warmUpSeconds = 1.0
     static let entryCount = 20_000
@@ -37,8 +39,9 @@ struct Bench: Sendable {
         return try await Deployment.with(self.programs, body).filter { self.figures.contains($0.figure) }
     }
 
-    /// Says on standard error what is being done.
-    func progress(_ figure: Figure) {
+    /// Waits for a quiet machine if asked to, and says on standard error what is being done.
+    func begin(_ figure: Figure) async throws {
+        if figure.aim.unit != .megabytes { try await ProcessorTime.waitForQuiet(atMost: self.patience) }
         FileHandle.standardError.write(Data("measuring \(figure.rawValue)\n".utf8))
     }
 

@@ -36,6 +36,17 @@ struct ProcessorTime: Sendable {
         return user + system
     }
 
+    /// Waits until hardly anything else runs on the machine for a second, `limit` at most.
+    static func waitForQuiet(atMost limit: Duration) async throws {
+        let deadline = ContinuousClock.now + limit
+        while ContinuousClock.now < deadline {
+            let start = try Self.machine()
+            try await Task.sleep(for: .seconds(1))
+            let end = try Self.machine()
+            if end.used - start.used < 0.15 * (end.available - start.available) { return }
+        }
+    }
+
     /// The line `cpu` of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal.
     private static func machine() throws -> (used: Double, available: Double) {
         let text = try String(contentsOfFile: "/proc/stat", encoding: .utf8)

@@ -28,6 +28,11 @@ struct SignetBench: AsyncParsableCommand {
     @Option(help: "How long each rate is measured, in seconds, after a second of warm-up.")
     var seconds: Double = 3
 
+    @Option(
+        name: .customLong("wait"),
+        help: "How long to wait, before each figure, for other programs of this machine to pause, in seconds.")
+    var patienceSeconds: Double = 0
+
     @Option(help: "How to print what was measured.")
     var output: Output = .text
 
@@ -40,6 +45,7 @@ struct SignetBench: AsyncParsableCommand {
 
     func validate() throws {
         guard (0.5...600).contains(self.seconds) else { throw ValidationError("--seconds is from 0.5 to 600.") }
+        guard (0...3_600).contains(self.patienceSeconds) else { throw ValidationError("--wait is from 0 to 3600.") }
         for program in [self.signet, self.client] where !FileManager.default.isExecutableFile(atPath: program) {
             throw ValidationError("\(program) is missing: make bench builds it.")
         }
@@ -48,7 +54,8 @@ struct SignetBench: AsyncParsableCommand {
     func run() async throws {
         let figures = self.figures.isEmpty ? Figure.allCases : Figure.allCases.filter(self.figures.contains)
         let bench = Bench(
-            programs: Programs(signet: self.signet, client: self.client), seconds: self.seconds, figures: Set(figures))
+            programs: Programs(signet: self.signet, client: self.client), seconds: self.seconds, figures: Set(figures),
+            patience: .seconds(self.patienceSeconds))
         let report: Report
         do {
             report = try await untilSignal { try await bench.run() }
