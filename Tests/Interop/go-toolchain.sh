@@ -25,11 +25,12 @@ toolchain_stop() {
     exit 2
 }
 
-# apt with nothing of the machine's own but its keys.
+# apt with the machine's keys and proxies, and nothing else of the machine's own: not its lists, nor its cache, nor what
+# it does after updates.
 toolchain_apt() {
     local tool=$1
     shift
-    "$tool" -qq \
+    "$tool" -qq -c "$toolchain/apt/apt.conf" \
         -o Dir::Etc::SourceList="$toolchain/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
         -o Dir::State::Lists="$toolchain/apt/lists" -o Dir::Cache="$toolchain/apt/cache" \
         -o APT::Sandbox::User=root "$@"
@@ -44,6 +45,8 @@ toolchain_fetch() {
     mkdir -p "$toolchain/apt/lists/partial" "$toolchain/apt/cache/archives/partial" "$toolchain/apt/packages" \
         "$toolchain/root"
     echo "deb [signed-by=$keyring] $uri sid main" > "$toolchain/apt/sources.list"
+    printf '#clear %s;\n' APT::Update::Pre-Invoke APT::Update::Post-Invoke APT::Update::Post-Invoke-Success \
+        > "$toolchain/apt/apt.conf"
     toolchain_apt apt-get update
     # Whatever Go the suite has now.
     version=$(toolchain_apt apt-cache depends golang-go \
