@@ -19,7 +19,8 @@ struct SignetBench: AsyncParsableCommand {
             P-256 signatures a second of one core (openssl speed, right before and after) ÷ requests a second, the cost
             of the client included. Docs/Performance.md says what each figure means.
 
-            Exit codes: 0 measured (whether or not an aim is met), 1 something failed, 2 wrong usage.
+            Exit codes: 0 measured (whether or not an aim is met), 1 something failed, 64 wrong usage,
+            130 interrupted.
             """)
 
     @Option(name: .customLong("only"), help: "Measure this figure; may be given more than once. Without it, all.")
