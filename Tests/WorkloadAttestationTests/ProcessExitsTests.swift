@@ -56,11 +56,14 @@ struct ProcessExitsTests {
         let workload = try child.workload()
         try await withThrowingTaskGroup(of: Void.self) { waiting in
             for _ in 0..<2 { waiting.addTask { try await exits.waitForExit(of: workload) } }
-            await withTaskGroup(of: Void.self) { cancelled in
-                cancelled.addTask {
-                    await #expect(throws: CancellationError.self) { try await exits.waitForExit(of: workload) }
+            for _ in 0..<100 {
+                await withTaskGroup(of: Void.self) { cancelled in
+                    cancelled.addTask {
+                        await #expect(throws: CancellationError.self) { try await exits.waitForExit(of: workload) }
+                    }
+                    await Task.yield()
+                    cancelled.cancelAll()
                 }
-                cancelled.cancelAll()
             }
             try child.end()
             try await waiting.waitForAll()
