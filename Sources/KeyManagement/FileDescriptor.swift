@@ -31,6 +31,13 @@ struct FileDescriptor: ~Copyable {
         guard fsync(self.number) == 0 else { throw self.failure("flush") }
     }
 
+    /// Takes the lock of the file until it is closed; false when another has it.
+    func lock() throws(PrivateFileError) -> Bool {
+        if flock(self.number, LOCK_EX | LOCK_NB) == 0 { return true }
+        guard errno == EWOULDBLOCK else { throw self.failure("lock") }
+        return false
+    }
+
     func write(_ bytes: [UInt8]) throws(PrivateFileError) {
         var rest = bytes[...]
         while !rest.isEmpty {

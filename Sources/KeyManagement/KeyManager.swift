@@ -5,7 +5,8 @@
 package protocol KeyManager: Sendable {
     /// Makes a key and keeps it, in place of one of that name.
     ///
-    /// When it throws, the key that was there stays. `id` has 1 to 255 bytes and no control characters.
+    /// When it throws, the key that was there stays, unless ``KeyManagerError/isInForce`` says otherwise. `id` has 1 to
+    /// 255 bytes and no control characters.
     func generateKey(id: String, type: KeyType) async throws(KeyManagerError) -> SigningKey
 
     /// The key of that name; nil when there is none.
@@ -15,6 +16,8 @@ package protocol KeyManager: Sendable {
     func keys() async throws(KeyManagerError) -> [SigningKey]
 
     /// Forgets the key of that name; nothing happens when there is none.
+    ///
+    /// When it throws, the key stays, unless ``KeyManagerError/isInForce`` says otherwise.
     func deleteKey(id: String) async throws(KeyManagerError)
 }
 

@@ -11,14 +11,13 @@ package enum PrivateFile {
     ///   - bytes: The content.
     ///   - path: The file; its directory must exist and belong to this user or root.
     ///   - mode: The permission bits of the file, whatever the umask.
-    /// - Throws: ``PrivateFileError``; the old file is then still there, unless only the directory could not be
-    ///   flushed.
+    /// - Throws: ``PrivateFileError``; the old file is then still there, unless it is `.notFlushed`.
     package static func write(
         _ bytes: [UInt8], to path: String, mode: UInt32 = 0o600
     ) throws(PrivateFileError) {
-        let directory = self.directory(of: path)
-        try self.checkDirectory(directory)
-        let temporary = path + "." + String(UInt64.random(in: 0...UInt64.max), radix: 36) + ".tmp"
+        // Open before the file is replaced: nothing but flushing it can fail afterwards.
+        let directory = try self.openDirectory(of: path)
+        let temporary = path + "." + String(UInt64.random(in: 0...UInt64.max), radix: 36) + self.temporarySuffix
         do throws(PrivateFileError) {
             let file = try FileDescriptor(
                 path: temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode, operation: "create")
@@ -32,7 +31,24 @@ package enum PrivateFile {
             _ = unsafe unlink(temporary)
             throw error
         }
-        try FileDescriptor(path: directory, flags: O_RDONLY | O_DIRECTORY, operation: "open").synchronize()
+        do { try directory.synchronize() } catch { throw .notFlushed(path: path, error) }
+    }
+
+    /// Removes what ``write(_:to:mode:)`` leaves beside a file when it is interrupted by the end of the process.
+    ///
+    /// For the only one who writes the file: a write that is under way elsewhere would fail.
+    package static func removeLeftovers(of path: String) throws(PrivateFileError) {
+        let directory = self.directory(of: path)
+        let prefix = (path.split(separator: "/").last.map(String.init) ?? "") + "."
+        for name in try self.names(in: directory) {
+            guard name.hasPrefix(prefix), name.hasSuffix(self.temporarySuffix) else { continue }
+            let random = name.dropFirst(prefix.count).dropLast(self.temporarySuffix.count)
+            guard let number = UInt64(random, radix: 36), String(number, radix: 36) == random else { continue }
+            let leftover = directory + "/" + name
+            guard unsafe unlink(leftover) == 0 || errno == ENOENT else {
+                throw .system(operation: "remove", path: leftover, code: errno)
+            }
+        }
     }
 
     /// Reads a file whole; nil when there is none.
@@ -63,19 +79,41 @@ package enum PrivateFile {
         guard status.st_uid == geteuid() else { throw .otherOwner(path: path, userID: status.st_uid) }
         let mode = status.st_mode & 0o7777
         guard mode & ~allowed == 0 else { throw .looseMode(path: path, mode: mode, allowed: allowed) }
-        try self.checkDirectory(self.directory(of: path))
+        _ = try self.openDirectory(of: path)
         return try file.read(maxBytes: maxBytes)
     }
 
-    /// Who can write to the directory can put another file in the place of this one.
-    private static func checkDirectory(_ path: String) throws(PrivateFileError) {
-        let status = try FileDescriptor(path: path, flags: O_RDONLY | O_DIRECTORY, operation: "open").status()
+    /// Opens the directory of a file; who can write to it can put another file in the place of this one.
+    static func openDirectory(of file: String) throws(PrivateFileError) -> FileDescriptor {
+        let path = self.directory(of: file)
+        let directory = try FileDescriptor(path: path, flags: O_RDONLY | O_DIRECTORY, operation: "open")
+        let status = try directory.status()
         guard status.st_uid == geteuid() || status.st_uid == 0 else {
             throw .otherOwner(path: path, userID: status.st_uid)
         }
         let mode = status.st_mode & 0o7777
         // In a directory with the sticky bit others cannot replace our files.
         guard mode & 0o022 == 0 || mode & 0o1000 != 0 else { throw .looseDirectory(path: path, mode: mode) }
+        return directory
+    }
+
+    private static let temporarySuffix = ".tmp"
+
+    /// The names of everything in a directory; none when there is no such directory.
+    private static func names(in directory: String) throws(PrivateFileError) -> [String] {
+        guard let stream = unsafe opendir(directory) else {
+            guard errno == ENOENT else { throw .system(operation: "list", path: directory, code: errno) }
+            return []
+        }
+        defer { _ = unsafe closedir(stream) }
+        var names: [String] = []
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            names.append(name)
+        }
+        return names
     }
 
     private static func directory(of path: String) -> String {

@@ -14,6 +14,9 @@ package enum PrivateFileError: Error, Hashable {
     case notRegularFile(path: String)
     /// The file is longer than the caller's limit.
     case tooLarge(path: String, maxBytes: Int)
+    /// The file is replaced; the system could not say that its directory is on disk, so that the old file may be there
+    /// again after a power failure.
+    indirect case notFlushed(path: String, PrivateFileError)
     /// A system call failed.
     case system(operation: String, path: String, code: Int32)
 }
@@ -26,10 +29,13 @@ extension PrivateFileError: CustomStringConvertible {
         case .looseDirectory(let path, let mode):
             "the directory '\(path)' has mode \(Self.octal(mode)); only its owner may be able to write to it"
         case .otherOwner(let path, let userID):
-            "'\(path)' belongs to user \(userID), who is neither the user of this process nor root"
+            "'\(path)' belongs to user \(userID); a private file belongs to the user of this process, its directory to "
+                + "that user or root"
         case .symbolicLink(let path): "'\(path)' is a symbolic link, which is not followed"
         case .notRegularFile(let path): "'\(path)' is not a regular file"
         case .tooLarge(let path, let maxBytes): "'\(path)' is longer than \(maxBytes) bytes"
+        case .notFlushed(let path, let error):
+            "'\(path)' is replaced, but the old file may be there again after a power failure: \(error)"
         case .system(let operation, let path, let code):
             // glibc returns a constant for codes it knows.
             "cannot \(operation) '\(path)': \(unsafe String(cString: strerror(code)))"

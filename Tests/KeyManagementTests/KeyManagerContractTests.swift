@@ -92,6 +92,19 @@ struct KeyManagerContractTests {
         }
     }
 
+    @Test("memory holds at most 1024 keys; one of them can be replaced")
+    func tooManyKeys() async throws {
+        let manager = MemoryKeyManager()
+        for number in 1...1_024 { _ = try await manager.generateKey(id: "\(number)", type: .ecP256) }
+        await #expect(throws: KeyManagerError.tooManyKeys(limit: 1_024)) {
+            try await manager.generateKey(id: "new", type: .ecP256)
+        }
+        _ = try await manager.generateKey(id: "7", type: .ecP256)
+        let count = try await manager.keys().count
+        #expect(count == 1_024)
+        #expect("\(KeyManagerError.tooManyKeys(limit: 1_024))" == "there are 1024 keys already")
+    }
+
     @Test("names of 1 to 255 bytes without control characters are accepted", arguments: Implementation.allCases)
     func names(implementation: Implementation) async throws {
         try await self.withKeyManager(implementation) { manager in

@@ -91,7 +91,9 @@ struct PrivateFileTests {
             #expect(unsafe chown(path, 12_345, 12_345) == 0)
             let refused = PrivateFileError.otherOwner(path: path, userID: 12_345)
             #expect(throws: refused) { try PrivateFile.read(path, maxBytes: 1) }
-            #expect("\(refused)" == "'\(path)' belongs to user 12345, who is neither the user of this process nor root")
+            #expect(
+                "\(refused)" == "'\(path)' belongs to user 12345; a private file belongs to the user of this process, "
+                    + "its directory to that user or root")
             #expect(unsafe chown(directory.path, 12_345, 12_345) == 0)
             #expect(throws: PrivateFileError.otherOwner(path: directory.path, userID: 12_345)) {
                 try PrivateFile.write([1], to: path)

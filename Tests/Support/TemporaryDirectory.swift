@@ -42,6 +42,11 @@ package final class TemporaryDirectory: Sendable {
         try FileManager.default.contentsOfDirectory(atPath: self.path).sorted()
     }
 
+    /// Sets the permission bits of the directory itself.
+    package func setMode(_ mode: UInt32) throws {
+        guard unsafe chmod(self.path, mode) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+    }
+
     /// The permission bits of something in the directory.
     package func mode(of name: String) throws -> Int? {
         let attributes = try FileManager.default.attributesOfItem(atPath: self.path(name))

@@ -29,8 +29,13 @@ package actor AgentDataStore {
 
     /// Reads what is there; nil when nothing is.
     ///
+    /// Removes what an earlier run may have left when it stopped in the middle of a write, which may have keys in it.
+    ///
     /// - Throws: ``AgentError/dataUnusable(path:reason:)``.
     package func load() throws -> Stored? {
+        for path in [self.dataPath, self.keyPath] {
+            do { try PrivateFile.removeLeftovers(of: path) } catch { throw self.unusable(path, error) }
+        }
         guard let data = try self.read(self.dataPath, AgentData.init(parsing:)) else { return nil }
         guard data.trustDomain == self.trustDomain else {
             throw self.unusable(self.dataPath, AgentDataError.otherTrustDomain(data.trustDomain))

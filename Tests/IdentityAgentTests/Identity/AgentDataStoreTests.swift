@@ -50,6 +50,15 @@ struct AgentDataStoreTests {
         #expect(try self.directory.mode(of: "agent-keys.json") == 0o600)
     }
 
+    @Test("what an interrupted write left is removed at the next start")
+    func leftovers() async throws {
+        let svid = try await self.saved()
+        for name in ["agent-data.json.0.tmp", "agent-keys.json.0.tmp"] { try self.directory.write([1], to: name) }
+        let loaded = try await self.store().load()
+        #expect(loaded?.identity?.certificates == svid.certificates)
+        #expect(try self.directory.names() == ["agent-data.json", "agent-keys.json"])
+    }
+
     @Test("an agent that stops between its new key and its new certificate keeps the old identity")
     func stoppedDuringRenewal() async throws {
         let svid = try await self.saved()
