@@ -14,6 +14,8 @@ public struct Instants: Sendable {
 
     /// Creates a source of time from its two parts.
     ///
+    /// Durations pass on the same clock: ``sleep(for:)`` waits for the moment that is `now` plus the duration.
+    ///
     /// - Parameters:
     ///   - now: The wall-clock time.
     ///   - sleepUntil: Returns once `now` has reached the date; throws `CancellationError` when cancelled.
@@ -47,7 +49,9 @@ public struct Instants: Sendable {
         try await self.sleepUntil(date)
     }
 
-    /// Waits for a length of time, whatever happens to the wall clock meanwhile.
+    /// Waits for a length of time.
+    ///
+    /// With ``system``, whatever happens to the wall clock meanwhile.
     ///
     /// - Throws: `CancellationError` when the task is cancelled.
     public func sleep(for duration: Duration) async throws {

@@ -34,11 +34,14 @@ public final class Watched<Value: Sendable>: Sendable {
     ///
     /// Never waits for a watcher. Once this has returned, ``current`` is `value` or something published later.
     public func publish(_ value: Value) {
-        let wakeUps = self.state.withLock { state in
-            state.current = value
-            return Array(state.wakeUps.values)
+        let (replaced, wakeUps) = self.state.withLock { state in
+            defer { state.current = value }
+            return (state.current, Array(state.wakeUps.values))
         }
-        for wakeUp in wakeUps { wakeUp.yield() }
+        // Kept until here, so that releasing it never runs code under the lock.
+        withExtendedLifetime(replaced) {
+            for wakeUp in wakeUps { wakeUp.yield() }
+        }
     }
 
     /// Runs `body` with the current value and then each replacement.

@@ -56,6 +56,15 @@ struct InstantsTests {
         #expect(clock.pauses == [.seconds(60)])
     }
 
+    @Test("a source of time that is made of moments waits for durations as moments")
+    func durationAsMoment() async throws {
+        let asked = Mutex<[Date]>([])
+        let instants = Instants(
+            now: { Date(timeIntervalSince1970: 1_000) }, sleepUntil: { date in asked.withLock { $0.append(date) } })
+        try await instants.sleep(for: .seconds(60))
+        #expect(asked.withLock { $0 } == [Date(timeIntervalSince1970: 1_060)])
+    }
+
     @Test(
         "a moment that has passed, or is none, is not waited for",
         arguments: [1_000, -1e12, -.infinity, .nan])

@@ -26,14 +26,39 @@ struct RotationScheduleTests {
         #expect(renewal == self.notBefore + expected)
     }
 
-    @Test("chance moves a renewal within a tenth of the lifetime")
+    @Test("chance moves a renewal evenly within a tenth of the lifetime, either way")
     func renewalByChance() {
         var random = SeededRandom(seed: 1)
+        var tenths = [Int](repeating: 0, count: 10)
         for _ in 0..<1_000 {
-            let renewal = RotationSchedule.renewal(
-                issuedAt: self.notBefore, notBefore: self.notBefore, notAfter: self.notBefore + 3_600, using: &random)
-            #expect((1_440...2_160).contains(renewal.timeIntervalSince(self.notBefore)))
+            let offset = self.renewal(using: &random) - 1_440
+            guard (0..<720).contains(offset) else {
+                Issue.record("a renewal \(offset) seconds after the earliest")
+                continue
+            }
+            tenths[Int(offset / 72)] += 1
         }
+        #expect(tenths.allSatisfy { (60...140).contains($0) }, "\(tenths)")
+    }
+
+    @Test(
+        "the moment of a renewal follows the generator",
+        arguments: [(0, 1_440), (1 << 62, 1_620), (1 << 63, 1_800), (3 << 62, 1_980)] as [(UInt64, TimeInterval)])
+    func renewalByGenerator(number: UInt64, expected: TimeInterval) {
+        var generator = Constant(number: number)
+        #expect(abs(self.renewal(using: &generator) - expected) < 0.001)
+    }
+
+    private struct Constant: RandomNumberGenerator {
+        let number: UInt64
+        mutating func next() -> UInt64 { self.number }
+    }
+
+    /// When an SVID of an hour is renewed, in seconds after its issue.
+    private func renewal(using generator: inout some RandomNumberGenerator) -> TimeInterval {
+        let renewal = RotationSchedule.renewal(
+            issuedAt: self.notBefore, notBefore: self.notBefore, notAfter: self.notBefore + 3_600, using: &generator)
+        return renewal.timeIntervalSince(self.notBefore)
     }
 
     @Test(

@@ -1,4 +1,7 @@
+import Dispatch
+import Foundation
 import Rotation
+import Synchronization
 import Testing
 
 @Suite("Watched", .timeLimit(.minutes(1)))
@@ -43,6 +46,36 @@ struct WatchedTests {
             watched.publish(-1)
         }
         #expect(watched.current == -1)
+    }
+
+    /// A value that calls a function when it is released.
+    private final class Released: Sendable {
+        let released: @Sendable () -> Void
+
+        init(_ released: @escaping @Sendable () -> Void) {
+            self.released = released
+        }
+
+        deinit { self.released() }
+    }
+
+    @Test("a replaced value is released when others can use what it is watched by")
+    func releasedOutsideOfLock() {
+        let wasUsable = Mutex<Bool?>(nil)
+        let watched = Watched<Released?>(nil)
+        watched.publish(
+            Released { [weak watched] in
+                // On another thread: a lock that is held would otherwise be waited for by its own holder.
+                let finished = DispatchSemaphore(value: 0)
+                Thread { [weak watched] in
+                    _ = watched?.watcherCount
+                    finished.signal()
+                }.start()
+                let result = finished.wait(timeout: .now() + 5)
+                wasUsable.withLock { $0 = result == .success }
+            })
+        watched.publish(nil)
+        #expect(wasUsable.withLock { $0 } == true)
     }
 
     @Test("a watcher is unregistered when its scope ends, also by an error")
