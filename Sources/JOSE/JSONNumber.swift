@@ -20,7 +20,7 @@ public struct JSONNumber: Sendable, Hashable, CustomStringConvertible {
     public var int64: Int64? { Int64(self.text) }
 
     /// The value, if it is written as an integer without sign and fits.
-    public var uint64: UInt64? { UInt64(self.text) }
+    public var uint64: UInt64? { self.text.hasPrefix("-") ? nil : UInt64(self.text) }
 
     /// The nearest floating-point value, if it is finite.
     public var double: Double? {

@@ -7,7 +7,7 @@ public struct JSONWebKey: Sendable, Hashable {
     public let kty: String?
     public let use: String?
     public let keyID: String?
-    /// The certificates as they were written: base64 of DER, not looked at here.
+    /// The certificates as they were written, up to one that is no string: base64 of DER, not looked at here.
     public let x5c: [String]?
     /// The key; nil when `kty` or `crv` is unknown or missing.
     public let publicKey: PublicKey?
@@ -25,8 +25,11 @@ public struct JSONWebKey: Sendable, Hashable {
         self.use = try Self.string("use", in: object)
         self.keyID = try Self.string("kid", in: object)
         if let certificates = object["x5c"] {
-            guard let strings = certificates.strings else { throw .memberType("x5c") }
-            self.x5c = strings
+            guard let values = certificates.array else { throw .memberType("x5c") }
+            let strings = values.prefix { $0.string != nil }
+            // The first is what counts (X509-SVID §6.2).
+            guard values.isEmpty || !strings.isEmpty else { throw .memberType("x5c") }
+            self.x5c = strings.compactMap(\.string)
         } else {
             self.x5c = nil
         }

@@ -59,12 +59,18 @@ struct JSONWebKeyTests {
         #expect(try self.parse(text).hasPrivateMembers)
     }
 
+    @Test("X509-46: what follows the first value of x5c may be anything")
+    func laterCertificates() throws {
+        #expect(try self.parse(#"{"x5c":["MIIB","MIIC",1,"MIID"]}"#).x5c == ["MIIB", "MIIC"])
+        #expect(try self.parse(#"{"x5c":[]}"#).x5c == [])
+    }
+
     @Test(
         "faulty entries, and why",
         arguments: [
             (#"{"kty":5}"#, .memberType("kty")), (#"{"kty":"EC","use":null}"#, .memberType("use")),
             (#"{"kid":1}"#, .memberType("kid")), (#"{"x5c":"MIIB"}"#, .memberType("x5c")),
-            (#"{"x5c":["MIIB",1]}"#, .memberType("x5c")), (#"{"kty":"EC"}"#, .missingMember("crv")),
+            (#"{"x5c":[1,"MIIB"]}"#, .memberType("x5c")), (#"{"kty":"EC"}"#, .missingMember("crv")),
             (#"{"kty":"EC","crv":"P-256","x":"AA"}"#, .missingMember("y")),
             (#"{"kty":"RSA","e":"AQAB"}"#, .missingMember("n")),
             (#"{"kty":"EC","crv":"P-256","x":"A=","y":"AA"}"#, .memberEncoding("x", .invalidCharacter(offset: 1))),
