@@ -36,7 +36,7 @@ struct PeerVerification: Sendable {
 
         let chain: [Certificate]
         do {
-            chain = try presented.map { try Certificate(derEncoded: $0.toDERBytes()) }
+            chain = try presented.map { try Certificate(received: $0.toDERBytes()) }
         } catch {
             throw .peerCertificateUnreadable
         }

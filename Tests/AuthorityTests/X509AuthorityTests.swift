@@ -42,7 +42,7 @@ struct X509AuthorityTests {
         #expect(state.bundle.jwtAuthorities.map(\.keyID) == [state.jwt.keyID])
     }
 
-    @Test("SID-24, SID-25, SID-26: its one URI SAN is the ID of its trust domain, without a path")
+    @Test("SID-24, SID-25, SID-26, X509-10: its one URI SAN is the ID of its trust domain, without a path")
     func spiffeID() async throws {
         let (_, authority) = try await self.authority()
         let names = try #require(try authority.certificate.extensions.subjectAlternativeNames)
@@ -109,7 +109,17 @@ struct X509AuthorityTests {
             parts.map { String($0.value) } == ["de", "Käse, Inc", "Root*", certificate.serialNumber.decimalDigits])
     }
 
-    @Test("an authority with another path, usage or constraint violates the profile")
+    @Test("X509-10: an authority whose ID has a path violates the profile and would not leave")
+    func path() async throws {
+        let (_, authority) = try await self.authority()
+        let withPath = try authority.certificate.changing(Array("//example.org".utf8), to: Array("//example/org".utf8))
+        for trustDomain in ["example.org", "example"] {
+            let profile = CertificateProfile.authority(try TrustDomain(parsing: trustDomain))
+            #expect(profile.violation(of: withPath) == .uriName)
+        }
+    }
+
+    @Test("an authority of another trust domain, usage or signature violates the profile")
     func violations() async throws {
         let (domain, authority) = try await self.authority()
         let certificate = authority.certificate

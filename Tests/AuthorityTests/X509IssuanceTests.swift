@@ -253,7 +253,7 @@ struct X509IssuanceTests {
         }
     }
 
-    @Test("an ID of another trust domain is refused")
+    @Test("X509-11: an ID of another trust domain than the authority's is refused")
     func foreign() async throws {
         let state = try await TestDomain().firstState()
         let foreign = try TrustDomain(parsing: "foreign.test")

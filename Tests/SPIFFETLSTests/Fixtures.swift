@@ -32,6 +32,11 @@ struct Credentials: Sendable {
     let chain: [Certificate]
     let keyPKCS8DER: [UInt8]
 
+    init(chain: [Certificate], keyPKCS8DER: [UInt8]) {
+        self.chain = chain
+        self.keyPKCS8DER = keyPKCS8DER
+    }
+
     init(_ svid: X509SVID) {
         self.chain = svid.certificates
         self.keyPKCS8DER = svid.privateKeyPKCS8DER

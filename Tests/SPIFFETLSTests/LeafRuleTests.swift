@@ -88,6 +88,20 @@ struct LeafRuleTests {
         }
     }
 
+    @Test("a certificate of more than 64 KiB is refused before it is read", arguments: [0, 1])
+    func certificateTooLong(excess: Int) async throws {
+        let fixture = try Fixture()
+        let issued = try fixture.authority.issue(
+            id: Fixture.ordersID, bytes: VerifiedX509SVID.maxCertificateBytes + excess)
+        let client = try LawlessTLS(Credentials(chain: [issued.certificate], keyPKCS8DER: issued.keyPKCS8DER))
+        try await withServer(fixture.server(policy: .predicate { _ in true })) { server async throws in
+            let answer = try await call(server.port, client.clientHandlers).answer
+            #expect((answer == nil) == (excess > 0))
+            let outcome = await server.nextOutcome()
+            #expect((outcome == .refused(.peerCertificateUnreadable)) == (excess > 0))
+        }
+    }
+
     @Test("X509-04: a signing certificate does not identify a caller")
     func signingCertificate() async throws {
         let fixture = try Fixture()

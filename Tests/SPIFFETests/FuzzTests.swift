@@ -46,30 +46,38 @@ struct FuzzTests {
         let bundles = TrustBundles([authority.bundle])
         let good = try authority.jwt(sub: "spiffe://example.org/web", aud: ["a"])
         let foreign = try TestAuthority(trustDomain: "example.org").jwt(sub: "spiffe://example.org/db", aud: ["a"])
+        var accepted = 0
         for input in Mutations(of: [Array(good.utf8), Array(foreign.utf8)], count: 5_000, seed: 3) {
             let token = input.text
             let svid = try? JWTSVID.validate(token, audience: "a", bundles: bundles, now: authority.now)
             if let svid {
                 #expect(token == good)
                 #expect(svid.id.path == "/web")
+                accepted += 1
             }
             _ = try? JWTSVID(receivedFromWorkloadAPI: token)
         }
+        // Some mutations change nothing: were all refused, it would be for another reason.
+        #expect(accepted > 10)
     }
 
-    @Test("a certificate whose signed part was changed is refused, however it was changed")
+    @Test("a certificate that was changed is refused, however it was changed")
     func certificates() throws {
         let root = try TestAuthority(trustDomain: "example.org")
         let authority = try root.intermediate()
         let (leaf, _) = try authority.issue(id: "spiffe://example.org/web")
         let bundles = TrustBundles([root.bundle])
+        var accepted = 0
         for input in Mutations(of: [leaf.derBytes], count: 5_000, seed: 4) {
             guard let certificates = try? TrustBundle.parseCertificates(concatenatedDER: input) else { continue }
             let chain = certificates + [authority.certificate]
             let svid = try? VerifiedX509SVID.validate(chain, bundles: bundles, now: root.now)
-            // What is not signed, as the count of unused bits before the signature, says nothing that is used.
-            if svid != nil { #expect(certificates.first?.tbsCertificateBytes == leaf.tbsCertificateBytes) }
+            if svid != nil {
+                #expect(certificates.first?.derBytes == leaf.derBytes)
+                accepted += 1
+            }
             _ = try? X509SVID(certificatesDER: input, privateKeyPKCS8DER: [])
         }
+        #expect(accepted > 20)
     }
 }

@@ -80,6 +80,15 @@ struct CommandLineContract {
         #expect(version.outputText.wholeMatch(of: #/\d+\.\d+\.\d+\n/#) != nil)
     }
 
+    @Test("SID-32: a server is told its trust domain, since no name that we chose would be its own")
+    func trustDomainMissing() async throws {
+        try await self.config("server:\n  bind_port: 0\n") { path in
+            let result = try await self.run(["config", "validate", "--config", path])
+            #expect(result.status == 2)
+            #expect(result.errorText.contains("'server.trust_domain'"), "\(result.errorText)")
+        }
+    }
+
     @Test("an unknown key is refused with its line and the nearest known key")
     func unknownKey() async throws {
         try await self.config("server:\n  trust_domain: example.org\n  bind_prot: 8081\n") { path in

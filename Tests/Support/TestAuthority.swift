@@ -17,7 +17,7 @@ package struct TestAuthority: Sendable {
     /// When SVIDs of this authority are valid, unless told otherwise: from a minute before.
     package let now: Date
     package let certificate: Certificate
-    package let jwtKeyID: String
+    package let jwtAuthority: JWTAuthority
     package let jwtKey: P256.Signing.PrivateKey
     private let key: P256.Signing.PrivateKey
     /// The authorities between this and the one in the bundle; the nearest first.
@@ -41,8 +41,10 @@ package struct TestAuthority: Sendable {
         customise(&contents)
         self.now = now
         self.key = key
-        self.jwtKeyID = jwtKeyID
         self.jwtKey = P256.Signing.PrivateKey()
+        let jwtAuthority = JWTAuthority(keyID: jwtKeyID, publicKey: PublicKey(self.jwtKey.publicKey))
+        guard let jwtAuthority else { throw EmptyKeyID() }
+        self.jwtAuthority = jwtAuthority
         self.certificate = try contents.certificate(
             publicKey: .init(key.publicKey), keyIdentifier: Self.identifier(of: key.publicKey),
             issuer: contents.subject, issuerKey: .init(key), issuerKeyIdentifier: nil)
@@ -57,7 +59,7 @@ package struct TestAuthority: Sendable {
         self.now = parent.now
         self.key = key
         self.certificate = certificate
-        self.jwtKeyID = parent.jwtKeyID
+        self.jwtAuthority = parent.jwtAuthority
         self.jwtKey = parent.jwtKey
         self.intermediates = [certificate] + parent.intermediates
         self.root = parent.root
@@ -70,9 +72,7 @@ package struct TestAuthority: Sendable {
             sequenceNumber: 1, refreshHint: .seconds(300))
     }
 
-    package var jwtAuthority: JWTAuthority {
-        JWTAuthority(keyID: self.jwtKeyID, publicKey: PublicKey(self.jwtKey.publicKey))
-    }
+    package var jwtKeyID: String { self.jwtAuthority.keyID }
 
     /// Makes an authority below this one, whose SVIDs carry its certificate in their chain.
     package func intermediate(
@@ -104,6 +104,21 @@ package struct TestAuthority: Sendable {
         try customise(&contents)
         let certificate = try self.sign(contents, publicKey: key.publicKey)
         return (certificate, Array(key.derRepresentation))
+    }
+
+    /// Issues a leaf whose DER has exactly this many bytes, by an extension that says nothing.
+    package func issue(id: String, bytes: Int) throws -> (certificate: Certificate, keyPKCS8DER: [UInt8]) {
+        var filling = bytes
+        while true {
+            let content = [UInt8](repeating: 0, count: max(0, filling))
+            let issued = try self.issue(id: id) {
+                $0.extraExtensions = [.init(oid: [1, 3, 6, 1, 4, 1, 99_999, 1], critical: false, value: content[...])]
+            }
+            // Signatures differ in length.
+            let excess = issued.certificate.derBytes.count - bytes
+            if excess == 0 { return issued }
+            filling -= excess
+        }
     }
 
     /// Issues a leaf and returns the chain that its holder shows to peers.
@@ -170,6 +185,8 @@ package struct TestAuthority: Sendable {
             issuer: self.certificate.subject, issuerKey: .init(self.key),
             issuerKeyIdentifier: Self.identifier(of: self.key.publicKey))
     }
+
+    private struct EmptyKeyID: Error {}
 
     private static func identifier(of key: P256.Signing.PublicKey) -> [UInt8] {
         Array(SHA256.hash(data: key.x963Representation).prefix(20))

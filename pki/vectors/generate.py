@@ -72,10 +72,13 @@ class CA:
 
 def certificate(issuer, key, subject=None, sans=None, ca=False, path_length=None, usage=(
         "digital_signature",), usage_critical=True, eku=("server", "client"), eku_critical=False, before=EARLY,
-        after=LATE, extra=(), constraints=None, basic=True, key_ids=True, issuer_name=None):
+        after=LATE, extra=(), constraints=None, basic=True, key_ids=True, issuer_name=None, serial=None, pss=False):
     builder = (x509.CertificateBuilder().subject_name(subject or name("")).issuer_name(issuer_name or issuer.name)
                .public_key(key.public_key()).serial_number(x509.random_serial_number())
                .not_valid_before(before).not_valid_after(after))
+    if serial is not None:
+        # Past the check of the length that the builder makes.
+        builder._serial_number = serial
     extensions = []
     if basic:
         extensions.append((x509.BasicConstraints(ca, path_length), True))
@@ -98,7 +101,8 @@ def certificate(issuer, key, subject=None, sans=None, ca=False, path_length=None
     for extension, critical in [*extensions, *extra]:
         builder = builder.add_extension(extension, critical)
     algorithm = None if isinstance(issuer.key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
-    return builder.sign(issuer.key, algorithm)
+    pss_padding = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size) if pss else None
+    return builder.sign(issuer.key, algorithm, rsa_padding=pss_padding)
 
 
 def der(*certificates):
@@ -116,9 +120,9 @@ def peer(case, chain, authorities, section, rules, expect, comment, openssl, sou
           openssl_verifies=openssl, **members)
 
 
-def own(case, chain, section, rules, expect, comment, key="none"):
+def own(case, chain, section, rules, expect, comment, key="none", **members):
     write("x509-svid-own", case, {"chain.der": chain if isinstance(chain, bytes) else der(*chain)}, section, rules, expect,
-          comment, key=key)
+          comment, key=key, **members)
 
 
 def context(tag, content, constructed=False):
@@ -129,6 +133,21 @@ def context(tag, content, constructed=False):
 def sequence(content):
     assert len(content) < 256
     return bytes([0x30]) + (bytes([0x81]) if len(content) > 127 else b"") + bytes([len(content)]) + content
+
+
+def wrapped(tag, *contents):
+    """A DER element of up to 64 KiB."""
+    content = b"".join(contents)
+    length = bytes([0x82]) + len(content).to_bytes(2, "big") if len(content) > 255 else b"\x81" * (len(content) > 127) + bytes([len(content)])
+    return bytes([tag]) + length + content
+
+
+def parts(cert):
+    """What is signed, the algorithm and the signature of a certificate of an EC key."""
+    tbs = cert.tbs_certificate_bytes
+    algorithm = bytes.fromhex("300a06082a8648ce3d040302")
+    assert algorithm in der(cert)
+    return tbs, algorithm, cert.signature
 
 
 def x509_peers():
@@ -197,7 +216,26 @@ def x509_peers():
     peer("authority-expired", [leaf(old)], [old.cert], path, "X509-32", "x509_svid.expired",
          "the authority's own period counts, as in Go and OpenSSL", False)
 
+    peer("serial-number-20-bytes", [leaf(serial=2**160 - 1)], [ca.cert], "RFC 5280 §4.1.2.2", "X509-32", "accept",
+         "the longest serial number; a zero byte before it says that it is positive", True)
+    peer("serial-number-21-bytes", [leaf(serial=2**160)], [ca.cert], "RFC 5280 §4.1.2.2", "X509-32",
+         "x509_svid.serial_number_too_long", "one byte more", True)
+
     good = leaf()
+    signed, algorithm, _ = parts(good)
+    other_algorithm = algorithm[:-1] + b"\x03"
+    contradictory = signed.replace(algorithm, other_algorithm, 1)
+    signature_ = ca.key.sign(contradictory, ec.ECDSA(hashes.SHA256()))
+    peer("signature-algorithms-differ", wrapped(0x30, contradictory, algorithm, wrapped(0x03, b"\0", signature_)), [ca.cert],
+         "RFC 5280 §4.1.1.2", "X509-32", "x509_svid.malformed_certificate",
+         "SHA-384 in what is signed, and SHA-256 beside the signature, which is valid", False)
+    even = good
+    while even.signature[-1] & 1:
+        even = leaf()
+    signed, algorithm, signature_ = parts(even)
+    peer("signature-unused-bits", wrapped(0x30, signed, algorithm, wrapped(0x03, b"\1", signature_)), [ca.cert],
+         "RFC 5280 §4.1.1.3", "X509-32", "x509_svid.malformed_certificate",
+         "a signature whose last bit is said to be unused; nothing that is signed says otherwise", False)
     flipped = bytearray(der(good))
     position = flipped.index(b"spiffe://example.org/web") + len("spiffe://example.org/")
     flipped[position] ^= 1
@@ -292,6 +330,35 @@ def x509_peers():
     peer("name-constraint-dns", [leaf(dns, sans=[uri("spiffe://example.org/web"), x509.DNSName("web.example.org")])],
          [dns.cert], section, "X509-18", "x509_svid.unjudged_name_constraint",
          "a constraint on DNS names, and a leaf that has one", True)
+    many = [uri(f"{index}.test") for index in range(63)] + [uri("example.org")]
+    most = constrained(many)
+    peer("name-constraint-64", [leaf(most)], [most.cert], section, "X509-18", "accept", "the most that are judged", True)
+    too_many = constrained([uri("64.test"), *many])
+    peer("name-constraint-65", [leaf(too_many)], [too_many.cert], section, "X509-18",
+         "x509_svid.unjudged_name_constraint", "one more", True)
+    names = [uri("spiffe://example.org")] * 65
+    chatty = CA("first", parent=host, sans=names)
+    peer("name-constraint-65-names", [leaf(chatty), chatty.cert], [host.cert], section, "X509-18",
+         "x509_svid.unjudged_name_constraint", "65 URI names of an intermediate below a constraint", True)
+    talkative = CA("first", parent=host, sans=names[:64])
+    peer("name-constraint-64-names", [leaf(talkative), talkative.cert], [host.cert], section, "X509-18", "accept",
+         "the most that are judged", True)
+    directory = constrained([x509.DirectoryName(name("web"))])
+    peer("name-constraint-directory", [leaf(directory, sans=[uri("spiffe://example.org/web"), x509.DirectoryName(name("web"))])],
+         [directory.cert], section, "X509-18", "x509_svid.unjudged_name_constraint",
+         "a constraint on directory names, and a leaf that has one beside an empty subject", True)
+    peer("name-constraint-directory-subject", [leaf(directory, subject=name("web"))], [directory.cert], section, "X509-18",
+         "x509_svid.unjudged_name_constraint", "a constraint on directory names, and a leaf with a subject", True)
+    peer("name-constraint-directory-unused", [leaf(directory)], [directory.cert], section, "X509-18", "accept",
+         "a constraint on directory names, and a leaf that has none", True)
+    mail = constrained([x509.RFC822Name("example.org")])
+    subject = x509.Name([x509.NameAttribute(NameOID.EMAIL_ADDRESS, "ca@foreign.test")])
+    mailing = CA("first", parent=mail, subject=subject, sans=[])
+    mailing.name = subject
+    peer("name-constraint-email-subject", [leaf(mailing), mailing.cert], [mail.cert], section, "X509-18",
+         "x509_svid.unjudged_name_constraint", "a constraint on e-mail addresses, and one in a subject without SAN", False)
+    peer("name-constraint-email-unused", [leaf(mail, subject=name("web"))], [mail.cert], section, "X509-18", "accept",
+         "a constraint on e-mail addresses, and a leaf that has none, in its subject neither", True)
     peer("name-constraint-dns-unused", [leaf(dns)], [dns.cert], section, "X509-18", "accept",
          "a constraint on DNS names, and a leaf that has none", True)
 
@@ -357,6 +424,13 @@ def x509_own():
         "a byte after the leaf")
     own("eleven-certificates", [leaf()] + [ca.cert] * 10, "X509-SVID §3", "X509-49", "x509_svid.chain_too_long",
         "more than a peer would accept")
+    own("too-large", [leaf()], "X509-SVID §3", "X509-49", "x509_svid.chain_too_large", "padded with zeros by the test",
+        padded_to_bytes=262145)
+    unknown = CA(key=ec.generate_private_key(ec.SECP256K1()), parent=ca)
+    own("intermediate-of-unknown-key", [leaf(), unknown.cert], "X509-SVID §3", "X509-49", "x509_svid.malformed_certificate",
+        "a key on secp256k1: what peers are to be shown must be known")
+    own("serial-number-21-bytes", [leaf(serial=2**160)], "RFC 5280 §4.1.2.2", "X509-49", "x509_svid.serial_number_too_long",
+        "peers refuse it")
     own("key-usage-not-critical", [leaf(usage_critical=False)], section, "X509-21", "x509_svid.key_usage_not_critical",
         "the key usage is not critical")
     own("no-digital-signature", [leaf(usage=("key_encipherment",))], section, "X509-24",
@@ -615,12 +689,16 @@ def bundles():
     case("too-many-keys", '{"keys":[' + ",".join(["{}"] * 1025) + "]}", "§4.1", "BUN-39", "trust_bundle.too_many_authorities")
     for label, value in [("string", '"5"'), ("fraction", "5.5"), ("negative", "-1"), ("null", "null"), ("65-bits", "18446744073709551616")]:
         case(f"sequence-{label}", f'{{"keys":[],"spiffe_sequence":{value}}}', "§4.1.1", "BUN-07", "trust_bundle.invalid_sequence_number")
+    case("sequence-minus-zero", '{"keys":[],"spiffe_sequence":-0}', "§4.1.1", "BUN-07", "trust_bundle.invalid_sequence_number",
+         "a sign")
     for value in ["9007199254740993", "18446744073709551615"]:
         case(f"sequence-{value}", f'{{"keys":[],"spiffe_sequence":{value}}}', "§4.1.1", "BUN-09", "accept",
              sequence=value, **empty)
     case("hint-60", '{"keys":[],"spiffe_refresh_hint":60}', "§4.1.2", "BUN-11", "accept", refresh_hint_seconds=60, **empty)
     case("hint-other-name", '{"keys":[],"refresh_hint":60}', "§6.1", "BUN-11", "accept", "the standard calls it so, too",
          refresh_hint_seconds=60, **empty)
+    case("hint-other-name-text", '{"keys":[],"refresh_hint":"soon"}', "§6.1", "BUN-04 BUN-11", "accept",
+         "under that name it may be anyone's", **empty)
     for label, value in [("string", '"60"'), ("fraction", "60.5"), ("negative", "-1"), ("huge", "2147483648")]:
         case(f"hint-{label}", f'{{"keys":[],"spiffe_refresh_hint":{value}}}', "§4.1.2", "BUN-11", "trust_bundle.invalid_refresh_hint")
 
@@ -644,6 +722,16 @@ def bundles():
     skip("x5c-of-other-key", x509_entry | {"x5c": x5c(second.cert)}, "keyNotOfCertificate", "X509-SVID §6.2", "X509-48")
     case("x5c-two", {"keys": [x509_entry | {"x5c": x5c(authority.cert, second.cert)}]}, "X509-SVID §6.2", "X509-46", "accept",
          "the first counts", x509_authorities=1, jwt_authorities=0, skipped=[])
+    case("x5c-then-number", {"keys": [x509_entry | {"x5c": [*x5c(authority.cert), 5]}]}, "X509-SVID §6.2", "X509-46", "accept",
+         "what follows the first is not looked at", x509_authorities=1, jwt_authorities=0, skipped=[])
+    skip("x5c-number", x509_entry | {"x5c": [5, *x5c(authority.cert)]}, "malformedKey", "X509-SVID §6.2", "X509-46")
+    unknown = CA(key=ec.generate_private_key(ec.SECP256K1()), parent=authority)
+    long_rsa, short_rsa = rsa.generate_private_key(65537, 2048), rsa.generate_private_key(65537, 1024)
+    pss, short = CA(key=long_rsa, pss=True), CA(key=short_rsa)
+    skip("x5c-of-unknown-key", x509_entry | {"x5c": x5c(unknown.cert)}, "unsupportedCertificate", "X509-SVID §6.2",
+         "X509-45 BUN-14", "a key on secp256k1")
+    skip("x5c-of-unknown-signature", jwk(long_rsa, use="x509-svid", x5c=x5c(pss.cert)), "unsupportedCertificate",
+         "X509-SVID §6.2", "X509-45 BUN-14", "signed with RSASSA-PSS")
     case("x509-with-kid", {"keys": [x509_entry | {"kid": "a"}]}, "X509-SVID §6.1", "X509-41", "accept", "tolerated",
          x509_authorities=1, jwt_authorities=0, skipped=[])
     case("same-certificate-twice", {"keys": [x509_entry, x509_entry]}, "X509-SVID §6.2", "X509-47", "accept", "a union",
@@ -667,9 +755,17 @@ def bundles():
     case("der-two", der(authority.cert, second.cert), "§3", "X509-47", "accept", file="certificates.der",
          x509_authorities=2, jwt_authorities=0, skipped=[])
     case("der-truncated", der(authority.cert, second.cert)[:-1], "§3", "BUN-39", "trust_bundle.malformed_certificate", file="certificates.der")
+    for kind, odd in [("unknown-key", unknown), ("unknown-signature", pss), ("short-rsa", short)]:
+        case(f"der-{kind}", der(authority.cert, odd.cert, second.cert), "§4.2", "BUN-14", "accept",
+             "the others stay in force", file="certificates.der", x509_authorities=2, jwt_authorities=0, skipped=[],
+             leaves_out_certificates=1)
     pem = lambda c: c.public_bytes(serialization.Encoding.PEM).decode()
     case("pem-two", pem(authority.cert) + "text between\n" + pem(second.cert), "§3", "X509-47", "accept", file="certificates.pem",
          x509_authorities=2, jwt_authorities=0, skipped=[])
+    case("pem-unknown-key", pem(unknown.cert) + pem(second.cert), "§4.2", "BUN-14", "accept", "the other stays in force",
+         file="certificates.pem", x509_authorities=1, jwt_authorities=0, skipped=[])
+    case("pem-text-after-begin", pem(authority.cert) + pem(second.cert).replace("-----\n", "----- \n", 1), "§3", "BUN-39",
+         "trust_bundle.malformed_pem", "a space after the line that begins the second block", file="certificates.pem")
     case("pem-empty", "\n", "§3", "BUN-13", "accept", file="certificates.pem", **empty)
     case("pem-other-blocks", key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo), "§3", "BUN-13", "accept",

@@ -13,8 +13,8 @@ package struct JWTAuthorityPublicKey: RotatingAuthority {
 
     package var validFrom: Date? { nil }
 
-    /// The entry of the trust bundle.
-    package var bundleEntry: JWTAuthority {
+    /// The entry of the trust bundle; nil when there is no ``id``, which cannot be.
+    package var bundleEntry: JWTAuthority? {
         JWTAuthority(keyID: self.id, publicKey: self.publicKey, expiresAt: self.expiresAt)
     }
 }

@@ -44,7 +44,7 @@ struct AuthoritySet: Sendable, Hashable {
     private func bundle(sequenceNumber: UInt64?) -> TrustBundle {
         TrustBundle(
             trustDomain: self.trustDomain, x509Authorities: self.x509.all.map(\.certificate),
-            jwtAuthorities: self.jwt.all.map(\.bundleEntry), sequenceNumber: sequenceNumber,
+            jwtAuthorities: self.jwt.all.compactMap(\.bundleEntry), sequenceNumber: sequenceNumber,
             refreshHint: self.refreshHint)
     }
 }

@@ -41,9 +41,7 @@ extension TrustBundle {
 
 extension JWTAuthority {
     fileprivate init?(_ proto: Spire_Api_Types_JWTKey) {
-        guard !proto.keyID.isEmpty, let key = try? PublicKey(subjectPublicKeyInfoDER: Array(proto.publicKey)) else {
-            return nil
-        }
+        guard let key = try? PublicKey(subjectPublicKeyInfoDER: Array(proto.publicKey)) else { return nil }
         self.init(
             keyID: proto.keyID, publicKey: key,
             expiresAt: proto.expiresAt > 0 ? Date(timeIntervalSince1970: Double(proto.expiresAt)) : nil)

@@ -53,17 +53,25 @@ struct BundleEntryReader {
             return Self.certificate(of: key, object)
         }
         guard let publicKey = key.publicKey else { return .skipped(.unknownKeyType(Self.shown(keyType))) }
-        guard let keyID = key.keyID, !keyID.isEmpty else { return .skipped(.missingKeyID) }
+        guard let keyID = key.keyID, let authority = JWTAuthority(keyID: keyID, publicKey: publicKey) else {
+            return .skipped(.missingKeyID)
+        }
         guard self.keyIDs.insert(Array(keyID.utf8)).inserted else {
             return .skipped(.duplicateKeyID(Self.shown(keyID)))
         }
-        return .jwt(JWTAuthority(keyID: keyID, publicKey: publicKey))
+        return .jwt(authority)
     }
 
     /// The first certificate of an entry counts, others are ignored (X509-SVID §6.2).
     private static func certificate(of key: JSONWebKey, _ object: JSONObject) -> Entry {
         guard let first = key.x5c?.first else { return .skipped(.missingCertificate) }
-        guard let der = try? Base64.decode(first), let certificate = try? Certificate(derEncoded: der) else {
+        guard let der = try? Base64.decode(first) else { return .skipped(.malformedCertificate) }
+        let certificate: Certificate
+        do {
+            certificate = try Certificate(received: der)
+        } catch .unsupported {
+            return .skipped(.unsupportedCertificate)
+        } catch {
             return .skipped(.malformedCertificate)
         }
         guard CertificateKeyParameters.match(object, certificate.publicKey) else {

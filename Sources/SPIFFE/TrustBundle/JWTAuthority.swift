@@ -11,7 +11,9 @@ public struct JWTAuthority: Hashable, Sendable {
     /// Validation does not look at it: a token carries its own end.
     public let expiresAt: Date?
 
-    public init(keyID: String, publicKey: PublicKey, expiresAt: Date? = nil) {
+    /// Makes an authority; nil when `keyID` is empty.
+    public init?(keyID: String, publicKey: PublicKey, expiresAt: Date? = nil) {
+        guard !keyID.isEmpty else { return nil }
         self.keyID = keyID
         self.publicKey = publicKey
         self.expiresAt = expiresAt

@@ -25,8 +25,12 @@ public struct SkippedBundleEntry: Hashable, Sendable {
         case privateKeyMaterial
         /// An `x509-svid` entry has no certificate (X509-SVID §6.2).
         case missingCertificate
-        /// The first certificate of an `x509-svid` entry is not base64 of DER X.509.
+        /// The first certificate of an `x509-svid` entry is not base64 of DER X.509 of at most
+        /// ``VerifiedX509SVID/maxCertificateBytes``.
         case malformedCertificate
+        /// Public key or signature of the first certificate of an `x509-svid` entry are of a kind that is not known, or
+        /// the key is RSA and too short.
+        case unsupportedCertificate
         /// The certificate of an `x509-svid` entry is of another key than the entry.
         case keyNotOfCertificate
         /// A `jwt-svid` entry has no `kid`, or an empty one (JWT-SVID §6.1).

@@ -6,7 +6,7 @@ extension TrustBundle {
     ///
     /// Entries of an unknown kind, or that are faulty in themselves, are left out and named in ``skipped``; everything else
     /// that is wrong refuses the document. Unknown members are ignored. `refresh_hint`, as the standard also calls it, is
-    /// taken for `spiffe_refresh_hint` where that is absent.
+    /// taken for `spiffe_refresh_hint` where that is absent, and ignored where it is no such number.
     ///
     /// - Parameters:
     ///   - document: At most ``maxDocumentBytes``.
@@ -33,13 +33,10 @@ extension TrustBundle {
     init(_ object: JSONObject, trustDomain: TrustDomain) throws(TrustBundleError) {
         var reader = BundleEntryReader(acceptedUses: [Self.x509Use, Self.jwtUse], defaultUse: nil)
         try reader.read(Self.keys(of: object))
-        let hints = [
-            try Self.refreshHint("spiffe_refresh_hint", in: object), try Self.refreshHint("refresh_hint", in: object),
-        ]
         self.init(
             trustDomain: trustDomain, x509Authorities: reader.x509Authorities,
             jwtAuthorities: reader.jwtAuthorities, sequenceNumber: try Self.sequenceNumber(in: object),
-            refreshHint: hints.compactMap(\.self).first, skipped: reader.skipped)
+            refreshHint: try Self.refreshHint(in: object), skipped: reader.skipped)
     }
 
     static func object(_ document: [UInt8], maxBytes: Int) throws(TrustBundleError) -> JSONObject {
@@ -63,11 +60,17 @@ extension TrustBundle {
         return number
     }
 
-    private static func refreshHint(_ name: String, in object: JSONObject) throws(TrustBundleError) -> Duration? {
-        guard let value = object[name] else { return nil }
-        guard let seconds = value.number?.int64, (0...self.maxRefreshHintSeconds).contains(seconds) else {
-            throw .invalidRefreshHint
+    private static func refreshHint(in object: JSONObject) throws(TrustBundleError) -> Duration? {
+        guard let value = object["spiffe_refresh_hint"] else {
+            // Anyone's name for anything: only a number that fits is the standard's.
+            return object["refresh_hint"].flatMap(Self.refreshHint)
         }
+        guard let hint = Self.refreshHint(value) else { throw .invalidRefreshHint }
+        return hint
+    }
+
+    private static func refreshHint(_ value: JSONValue) -> Duration? {
+        guard let seconds = value.number?.int64, (0...self.maxRefreshHintSeconds).contains(seconds) else { return nil }
         return .seconds(seconds)
     }
 }

@@ -24,9 +24,9 @@ public enum TrustBundleError: Error, Hashable {
     /// The `spiffe_refresh_hint` is no integer from 0 to ``TrustBundle/maxRefreshHintSeconds`` (§4.1.2).
     case invalidRefreshHint
 
-    /// The certificate of this index is not DER X.509 with a public key of a known type.
+    /// The certificate of this index is not DER X.509 of at most ``VerifiedX509SVID/maxCertificateBytes``.
     case malformedCertificate(index: Int)
-    /// The text is not PEM, or what is in its blocks is not base64.
+    /// The text is not PEM, a block is not whole, or what is in it is not base64.
     case malformedPEM
 
     /// The bundle map has no `trust_domains` (§5.1).

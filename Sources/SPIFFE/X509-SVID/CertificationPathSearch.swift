@@ -7,12 +7,14 @@ import X509
 ///
 /// A step is taken only when the signature over the certificate below is valid. No name and key come twice in a path, so
 /// that many certificates of one key cannot make many paths. What the search may cost at all is bounded by the number of
-/// signature checks.
+/// signature checks: a certificate joins a path, and is read, only after one.
 struct CertificationPathSearch {
     private let intermediates: [Certificate]
     private let authorities: [Certificate]
     private let now: Date
     private var signatureChecks = 0
+    /// How many of them were with the key of a certificate that the peer sent.
+    private var intermediateChecks = 0
     /// The first fault of the furthest kind: what was wrong with a whole path says more than a name that led nowhere.
     private var fault: (progress: Progress, error: X509SVIDError)?
 
@@ -32,14 +34,14 @@ struct CertificationPathSearch {
     }
 
     /// The first path that satisfies every rule: the leaf first, an authority last.
-    mutating func path(from leaf: Certificate) throws(X509SVIDError) -> [Certificate] {
-        if let path = try self.extended([leaf], above: leaf) { return path }
+    mutating func path(from leaf: CertificateFacts) throws(X509SVIDError) -> [Certificate] {
+        if let path = try self.extended([leaf], above: leaf.certificate) { return path.map(\.certificate) }
         throw self.fault?.error ?? .noTrustedIssuer(position: 0)
     }
 
     private mutating func extended(
-        _ path: [Certificate], above child: Certificate
-    ) throws(X509SVIDError) -> [Certificate]? {
+        _ path: [CertificateFacts], above child: Certificate
+    ) throws(X509SVIDError) -> [CertificateFacts]? {
         let position = path.count - 1
         guard Self.acceptedAlgorithms.contains(child.signatureAlgorithm) else {
             self.note(.unsupportedSignature(position: position), .signatureValid)
@@ -48,7 +50,7 @@ struct CertificationPathSearch {
         for authority in Self.issuers(of: child, among: self.authorities) {
             guard try self.isSigned(child, by: authority, position: position) else { continue }
             do {
-                let whole = path + [authority]
+                let whole = path + [try CertificateFacts(authority, position: path.count)]
                 try CertificationPath(whole).validate(now: self.now)
                 return whole
             } catch {
@@ -56,11 +58,22 @@ struct CertificationPathSearch {
             }
         }
         let unused = self.intermediates.filter { candidate in
-            !path.contains { $0.subject == candidate.subject && $0.publicKey == candidate.publicKey }
+            !path.contains {
+                $0.certificate.subject == candidate.subject && $0.certificate.publicKey == candidate.publicKey
+            }
         }
         for issuer in Self.issuers(of: child, among: unused) {
+            guard self.intermediateChecks < VerifiedX509SVID.maxIntermediateSignatureChecks else {
+                throw .tooManySignatureChecks
+            }
+            self.intermediateChecks += 1
             guard try self.isSigned(child, by: issuer, position: position) else { continue }
-            if let found = try self.extended(path + [issuer], above: issuer) { return found }
+            let facts: CertificateFacts
+            do { facts = try CertificateFacts(issuer, position: path.count) } catch {
+                self.note(error, .signatureValid)
+                continue
+            }
+            if let found = try self.extended(path + [facts], above: issuer) { return found }
         }
         self.note(.noTrustedIssuer(position: position), .nothing)
         return nil

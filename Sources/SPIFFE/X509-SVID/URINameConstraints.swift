@@ -1,3 +1,4 @@
+import SwiftASN1
 import X509
 
 /// Name constraints on URIs (RFC 5280 §4.2.1.10): a constraint with a leading dot covers the hosts below that domain, one
@@ -10,42 +11,47 @@ struct URINameConstraints {
         case permitted, notPermitted, unjudged
     }
 
-    private let permitted: [String]
-    private let excluded: [String]
-    private let otherForms: [GeneralName]
-    private let hasUnusableConstraint: Bool
+    /// The most constraints on URIs that are judged, and the most URI names of one certificate: each is compared with
+    /// each.
+    static let maxConstraints = 64
+    static let maxNames = 64
+
+    /// In lower case, as ``excluded``.
+    private let permitted: [[UInt8]]
+    private let excluded: [[UInt8]]
+    private let otherForms: Set<GeneralNameForm>
+    private let isUsable: Bool
 
     init(_ constraints: NameConstraints) {
-        let uris = { (names: [GeneralName]) -> [String] in
-            names.compactMap { if case .uniformResourceIdentifier(let host) = $0 { host } else { nil } }
+        let uris = { (names: [GeneralName]) -> [[UInt8]] in
+            names.compactMap {
+                if case .uniformResourceIdentifier(let host) = $0 { host.utf8.map(Self.lowercased) } else { nil }
+            }
         }
         self.permitted = uris(constraints.permittedSubtrees)
         self.excluded = uris(constraints.excludedSubtrees)
-        self.otherForms = (constraints.permittedSubtrees + constraints.excludedSubtrees).filter {
-            if case .uniformResourceIdentifier = $0 { false } else { true }
-        }
-        self.hasUnusableConstraint = (self.permitted + self.excluded).contains { !Self.isHostOrDomain($0) }
+        self.otherForms = Set((constraints.permittedSubtrees + constraints.excludedSubtrees).map(\.form))
+            .subtracting([.uri])
+        let all = self.permitted + self.excluded
+        self.isUsable = all.count <= Self.maxConstraints && all.allSatisfy(Self.isHostOrDomain)
     }
 
-    func verdict(onURINames uris: [ArraySlice<UInt8>], of certificate: Certificate) -> Verdict {
-        if !self.otherForms.isEmpty, self.otherForms.contains(where: { Self.certificate(certificate, mayHave: $0) }) {
-            return .unjudged
+    func verdict(on subordinate: CertificateFacts) -> Verdict {
+        guard self.otherForms.isDisjoint(with: subordinate.nameForms) else { return .unjudged }
+        guard !self.permitted.isEmpty || !self.excluded.isEmpty, !subordinate.uriNames.isEmpty else {
+            return .permitted
         }
-        guard !self.permitted.isEmpty || !self.excluded.isEmpty else { return .permitted }
-        for uri in uris {
-            if self.hasUnusableConstraint { return .unjudged }
-            guard let host = Self.host(of: uri) else { return .notPermitted }
-            if self.excluded.contains(where: { Self.constraint($0, covers: host) }) { return .notPermitted }
-            if !self.permitted.isEmpty, !self.permitted.contains(where: { Self.constraint($0, covers: host) }) {
-                return .notPermitted
-            }
-        }
-        return .permitted
+        guard self.isUsable, subordinate.uriNames.count <= Self.maxNames else { return .unjudged }
+        return subordinate.uriNames.allSatisfy(self.permits) ? .permitted : .notPermitted
     }
 
-    private static func constraint(_ constraint: String, covers host: ArraySlice<UInt8>) -> Bool {
-        let constraint = constraint.utf8.map(self.lowercased)
-        let host = host.map(self.lowercased)
+    private func permits(_ uri: ArraySlice<UInt8>) -> Bool {
+        guard let host = Self.host(of: uri)?.map(Self.lowercased) else { return false }
+        guard !self.excluded.contains(where: { Self.constraint($0, covers: host) }) else { return false }
+        return self.permitted.isEmpty || self.permitted.contains { Self.constraint($0, covers: host) }
+    }
+
+    private static func constraint(_ constraint: [UInt8], covers host: [UInt8]) -> Bool {
         guard constraint.first == UInt8(ascii: ".") else { return host == constraint }
         return host.count > constraint.count && host.suffix(constraint.count).elementsEqual(constraint)
     }
@@ -61,36 +67,40 @@ struct URINameConstraints {
     }
 
     /// Whether a constraint is what the standard asks for, rather than empty, a URI or an address with a port.
-    private static func isHostOrDomain(_ constraint: String) -> Bool {
-        let host = constraint.utf8.first == UInt8(ascii: ".") ? constraint.utf8.dropFirst() : constraint.utf8[...]
+    private static func isHostOrDomain(_ constraint: [UInt8]) -> Bool {
+        let host = constraint.first == UInt8(ascii: ".") ? constraint.dropFirst() : constraint[...]
         let foreign = "/:@[]?# ".utf8
         return !host.isEmpty && !host.contains { foreign.contains($0) }
     }
 
-    /// Whether a certificate has a name that a constraint of another form than URI is about.
-    private static func certificate(_ certificate: Certificate, mayHave form: GeneralName) -> Bool {
-        if case .directoryName = form { return !certificate.subject.isEmpty }
-        // A SAN that cannot be read has been refused before; were it not, it might hold anything.
-        guard let names = try? certificate.extensions.subjectAlternativeNames else {
-            return certificate.extensions[oid: .X509ExtensionID.subjectAlternativeName] != nil
-        }
-        if case .rfc822Name = form, !certificate.subject.isEmpty {
-            // A subject may hold an e-mail address, to which the constraint would apply.
-            return true
-        }
-        return names.contains { self.isSameForm($0, form) }
-    }
-
-    private static func isSameForm(_ name: GeneralName, _ form: GeneralName) -> Bool {
-        switch (name, form) {
-        case (.dnsName, .dnsName), (.rfc822Name, .rfc822Name), (.ipAddress, .ipAddress), (.otherName, .otherName),
-            (.registeredID, .registeredID), (.x400Address, .x400Address), (.ediPartyName, .ediPartyName):
-            true
-        default: false
-        }
-    }
-
     private static func lowercased(_ byte: UInt8) -> UInt8 {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte + 0x20 : byte
+    }
+}
+
+/// The forms of a GeneralName by their tags (RFC 5280 §4.2.1.6).
+enum GeneralNameForm: UInt {
+    case otherName, rfc822Name, dnsName, x400Address, directoryName, ediPartyName, uri, ipAddress, registeredID
+
+    /// The form of a name in a certificate.
+    init?(_ identifier: ASN1Identifier) {
+        guard identifier.tagClass == .contextSpecific else { return nil }
+        self.init(rawValue: identifier.tagNumber)
+    }
+}
+
+extension GeneralName {
+    fileprivate var form: GeneralNameForm {
+        switch self {
+        case .otherName: .otherName
+        case .rfc822Name: .rfc822Name
+        case .dnsName: .dnsName
+        case .x400Address: .x400Address
+        case .directoryName: .directoryName
+        case .ediPartyName: .ediPartyName
+        case .uniformResourceIdentifier: .uri
+        case .ipAddress: .ipAddress
+        case .registeredID: .registeredID
+        }
     }
 }

@@ -8,15 +8,21 @@ public import X509
 public struct VerifiedX509SVID: Hashable, Sendable {
     /// The most certificates a peer may send.
     public static let maxChainLength = 10
+    /// The longest certificate that is read, in bytes.
+    public static let maxCertificateBytes = 65_536
     /// The most signatures that are checked for one chain; a hostile chain cannot make more work than this.
     public static let maxSignatureChecks = 64
+    /// The most of them that are checked with keys of certificates that the peer sent.
+    ///
+    /// A chain of ``maxChainLength`` needs one less than that; more are tries among certificates of one name.
+    public static let maxIntermediateSignatureChecks = 16
 
     public let id: SPIFFEID
     /// The path that was validated: the leaf first, the authority of the bundle last.
     public let chain: [Certificate]
     /// When the leaf ceases to be valid; an authority above it may do so earlier.
     public let notAfter: Date
-    /// The serial number of the leaf in decimal digits.
+    /// The serial number of the leaf, of at most 20 bytes, in decimal digits.
     public let serialNumber: String
 
     /// Validates a certificate chain as an X509-SVID and returns its identity.
@@ -38,13 +44,14 @@ public struct VerifiedX509SVID: Hashable, Sendable {
     ) throws(X509SVIDError) -> VerifiedX509SVID {
         guard let leaf = chain.first else { throw .emptyChain }
         guard chain.count <= self.maxChainLength else { throw .chainTooLong(count: chain.count) }
-        let id = try CertificateFacts(leaf, position: 0).checkLeaf()
+        let facts = try CertificateFacts(leaf, position: 0)
+        let id = try facts.checkLeaf()
         guard let bundle = bundles[id.trustDomain] else { throw .unknownTrustDomain(id.trustDomain) }
         guard !bundle.x509Authorities.isEmpty else { throw .noX509Authorities(id.trustDomain) }
 
         var search = CertificationPathSearch(
             intermediates: Array(chain.dropFirst()), authorities: bundle.x509Authorities, now: now)
-        return VerifiedX509SVID(id: id, path: try search.path(from: leaf), leaf: leaf)
+        return VerifiedX509SVID(id: id, path: try search.path(from: facts), leaf: leaf)
     }
 
     private init(id: SPIFFEID, path: [Certificate], leaf: Certificate) {
@@ -56,7 +63,7 @@ public struct VerifiedX509SVID: Hashable, Sendable {
 }
 
 extension Certificate.SerialNumber {
-    /// The number in decimal digits, as SPIRE writes it.
+    /// The number in decimal digits, as SPIRE writes it; takes time by the square of its length.
     package var decimalDigits: String {
         // Groups of nine digits, the least significant first.
         var groups: [UInt64] = [0]

@@ -14,7 +14,7 @@ public struct X509SVID: Sendable {
     public static let maxChainBytes = 262_144
 
     public let id: SPIFFEID
-    /// The chain: the leaf first, an authority not included.
+    /// The chain as it was given, the leaf first; the Workload API leaves the authority out.
     public let certificates: [Certificate]
     /// The leaf's private key as DER PKCS#8: a secret.
     public let privateKeyPKCS8DER: [UInt8]
@@ -30,15 +30,21 @@ public struct X509SVID: Sendable {
     /// - Parameter certificatesDER: DER certificates one after the other, the leaf first.
     /// - Throws: ``X509SVIDError``; `.malformedPrivateKey` for a key in another form than PKCS#8.
     public init(certificatesDER: [UInt8], privateKeyPKCS8DER: [UInt8], hint: String = "") throws(X509SVIDError) {
-        let certificates: [Certificate]
+        let parts: [[UInt8]]
         do {
-            certificates = try ConcatenatedDER.certificates(
+            parts = try ConcatenatedDER.split(
                 certificatesDER, maxBytes: Self.maxChainBytes, maxCount: VerifiedX509SVID.maxChainLength)
         } catch {
             switch error {
             case .malformed(let index): throw .malformedCertificate(position: index)
             case .tooMany(let limit): throw .chainTooLong(count: limit + 1)
-            case .tooLong: throw .malformedCertificate(position: 0)
+            case .tooLong: throw .chainTooLarge(maxBytes: Self.maxChainBytes)
+            }
+        }
+        var certificates: [Certificate] = []
+        for (position, der) in parts.enumerated() {
+            do { certificates.append(try Certificate(received: der)) } catch {
+                throw .malformedCertificate(position: position)
             }
         }
         try self.init(certificates: certificates, privateKeyPKCS8DER: privateKeyPKCS8DER, hint: hint)

@@ -6,9 +6,12 @@ extension X509SVIDError: CustomStringConvertible {
         case .emptyChain: "there is no certificate"
         case .chainTooLong(let count):
             "the chain has \(count) certificates, at most \(VerifiedX509SVID.maxChainLength) are allowed"
-        case .malformedCertificate(let position): "\(Self.name(position)) is not a DER X.509 certificate"
+        case .chainTooLarge(let maxBytes): "the chain has more than \(maxBytes) bytes"
+        case .malformedCertificate(let position):
+            "\(Self.name(position)) is not a DER X.509 certificate of a known kind"
         case .malformedExtension(let identifier, let position):
             "the extension \(identifier) of \(Self.name(position)) is malformed"
+        case .serialNumberTooLong(let bytes): "the serial number of the leaf has \(bytes) bytes, at most 20 are allowed"
         case .noURIName: "the leaf has no URI SAN"
         case .severalURINames(let count): "the leaf has \(count) URI SANs"
         case .invalidSPIFFEID(let error): "the URI SAN of the leaf is not a SPIFFE ID: \(error)"
@@ -39,9 +42,10 @@ extension X509SVIDError: CustomStringConvertible {
         case .pathLengthExceeded(let position): "the path length constraint of \(Self.name(position)) is exceeded"
         case .nameNotPermitted(let position): "a URI name is not permitted by \(Self.name(position))"
         case .unjudgedNameConstraint(let position):
-            "\(Self.name(position)) has a name constraint of a form that is not judged, and it applies"
+            "\(Self.name(position)) has name constraints of a form or number that is not judged, and they apply"
         case .tooManySignatureChecks:
-            "the chain needs more than \(VerifiedX509SVID.maxSignatureChecks) signature checks"
+            "the chain needs more than \(VerifiedX509SVID.maxSignatureChecks) signature checks, or more than "
+                + "\(VerifiedX509SVID.maxIntermediateSignatureChecks) between certificates that the peer sent"
         }
     }
 

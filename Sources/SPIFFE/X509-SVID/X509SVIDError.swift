@@ -10,11 +10,16 @@ public enum X509SVIDError: Error, Hashable {
     case emptyChain
     /// There are more than ``VerifiedX509SVID/maxChainLength`` certificates.
     case chainTooLong(count: Int)
-    /// The bytes are not a DER X.509 certificate with a public key of a known type.
+    /// One's own chain has more than ``X509SVID/maxChainBytes`` bytes.
+    case chainTooLarge(maxBytes: Int)
+    /// The bytes are not a DER X.509 certificate of at most ``VerifiedX509SVID/maxCertificateBytes`` with key and
+    /// signature of known types, or what they say of the signature is contradictory (RFC 5280 §4.1.1.2).
     case malformedCertificate(position: Int)
     /// An extension is not what RFC 5280 says it is; shown as its object identifier.
     case malformedExtension(String, position: Int)
 
+    /// The serial number of the leaf has more than 20 bytes (RFC 5280 §4.1.2.2).
+    case serialNumberTooLong(bytes: Int)
     /// The leaf has no URI SAN, so no SPIFFE ID (§2).
     case noURIName
     /// The leaf has several URI SANs, whatever they are (§2).
@@ -65,9 +70,11 @@ public enum X509SVIDError: Error, Hashable {
     case pathLengthExceeded(position: Int)
     /// A URI name lies outside of what this certificate's name constraints allow (§4.2).
     case nameNotPermitted(position: Int)
-    /// This certificate constrains names in a form that is not judged here, and a certificate below has such a name.
+    /// This certificate constrains names in a form that is not judged here, or URIs more than 64 times, and a certificate
+    /// below has such a name; or it constrains URIs, and a certificate below has more than 64.
     case unjudgedNameConstraint(position: Int)
-    /// The chain needs more than ``VerifiedX509SVID/maxSignatureChecks`` signature checks.
+    /// The chain needs more than ``VerifiedX509SVID/maxSignatureChecks`` signature checks, or more than
+    /// ``VerifiedX509SVID/maxIntermediateSignatureChecks`` between certificates that the peer sent.
     case tooManySignatureChecks
 
     /// A stable name of the case, for metrics.
@@ -75,8 +82,10 @@ public enum X509SVIDError: Error, Hashable {
         switch self {
         case .emptyChain: "x509_svid.empty_chain"
         case .chainTooLong: "x509_svid.chain_too_long"
+        case .chainTooLarge: "x509_svid.chain_too_large"
         case .malformedCertificate: "x509_svid.malformed_certificate"
         case .malformedExtension: "x509_svid.malformed_extension"
+        case .serialNumberTooLong: "x509_svid.serial_number_too_long"
         case .noURIName: "x509_svid.no_uri_name"
         case .severalURINames: "x509_svid.several_uri_names"
         case .invalidSPIFFEID: "x509_svid.invalid_spiffe_id"

@@ -15,9 +15,12 @@ extension Spire_Api_Types_Bundle {
                 trustDomain: try TrustDomain(parsing: self.trustDomain),
                 x509Authorities: try self.x509Authorities.map { try Certificate(derEncoded: Array($0.asn1)) },
                 jwtAuthorities: try self.jwtAuthorities.map {
-                    JWTAuthority(
-                        keyID: $0.keyID, publicKey: try PublicKey(subjectPublicKeyInfoDER: Array($0.publicKey)),
-                        expiresAt: $0.expiresAt == 0 ? nil : Date(unixSeconds: $0.expiresAt))
+                    let key = try PublicKey(subjectPublicKeyInfoDER: Array($0.publicKey))
+                    let end = $0.expiresAt == 0 ? nil : Date(unixSeconds: $0.expiresAt)
+                    guard let authority = JWTAuthority(keyID: $0.keyID, publicKey: key, expiresAt: end) else {
+                        throw CommandError("a JWT authority has no key ID")
+                    }
+                    return authority
                 },
                 sequenceNumber: self.sequenceNumber,
                 refreshHint: self.refreshHint > 0 ? .seconds(self.refreshHint) : nil)

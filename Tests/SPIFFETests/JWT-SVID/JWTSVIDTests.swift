@@ -228,6 +228,21 @@ struct JWTSVIDTests {
         #expect(Set(errors.map(\.description)).count == errors.count)
     }
 
+    @Test("what a peer wrote is quoted in an error, so that it cannot pass for another line of a log")
+    func quoted() throws {
+        let authority = try TestAuthority(trustDomain: "example.org")
+        for (member, description) in [
+            ("typ", #"its typ is "a\nb", not JWT or JOSE"#),
+            ("kid", #"the bundle of example.org has no JWT authority "a\nb""#),
+            ("alg", #"it is not a valid JWT: unsupportedAlgorithm("a\nb")"#),
+        ] {
+            let token = try authority.jwt(sub: Self.web, aud: ["reports"], header: [member: "a\nb"])
+            let error = #expect(throws: JWTSVIDError.self) { try Self.validated(token, authority) }
+            #expect(error?.description == description)
+        }
+        #expect(JWTSVIDError.audienceMismatch(expected: "a\nb").description == #"its aud does not have "a\nb""#)
+    }
+
     private static func validated(_ token: String, _ authority: TestAuthority) throws(JWTSVIDError) -> JWTSVID {
         try JWTSVID.validate(token, audience: "reports", bundles: TrustBundles([authority.bundle]), now: authority.now)
     }

@@ -1,7 +1,9 @@
 import JOSE
 import SPIFFE
+import SwiftASN1
 import TestSupport
 import Testing
+import X509
 
 @Suite("Trust Domain and Bundle §4 reading", .timeLimit(.minutes(1)))
 struct TrustBundleReadingTests {
@@ -159,13 +161,54 @@ struct TrustBundleReadingTests {
         #expect(try Self.read("{\"keys\":[]}").refreshHint == nil)
     }
 
-    @Test("BUN-11: where both names of the hint are used, spiffe_refresh_hint counts, and both are checked")
+    @Test("BUN-11: where both names of the hint are used, spiffe_refresh_hint counts, and it alone is checked")
     func bothHints() throws {
-        let both = try Self.read("{\"keys\":[],\"refresh_hint\":1,\"spiffe_refresh_hint\":2}")
-        #expect(both.refreshHint == .seconds(2))
-        #expect(throws: TrustBundleError.invalidRefreshHint) {
-            try Self.read("{\"keys\":[],\"refresh_hint\":\"1\",\"spiffe_refresh_hint\":2}")
+        for other in ["1", "\"1\"", "-1", "{}"] {
+            let both = try Self.read("{\"keys\":[],\"refresh_hint\":\(other),\"spiffe_refresh_hint\":2}")
+            #expect(both.refreshHint == .seconds(2))
         }
+        #expect(throws: TrustBundleError.invalidRefreshHint) {
+            try Self.read("{\"keys\":[],\"refresh_hint\":1,\"spiffe_refresh_hint\":\"2\"}")
+        }
+    }
+
+    @Test(
+        "BUN-04: a refresh_hint that is no number of seconds is a member like any other",
+        arguments: ["\"1\"", "1.5", "-1"])
+    func otherHint(value: String) throws {
+        #expect(try Self.read("{\"keys\":[],\"refresh_hint\":\(value)}").refreshHint == nil)
+    }
+
+    @Test("BUN-14: certificates that are left out count for the limit")
+    func leftOutCertificates() throws {
+        let document = try Vector(standard: "trust-bundle", name: "x5c-of-unknown-key").bytes("document.json")
+        let entries = try JSON.parse(document, maxBytes: document.count).object?["keys"]?.array
+        let text = try #require(entries?.first?.object?["x5c"]?.strings?.first)
+        let certificates = [[UInt8]](repeating: try [UInt8](base64: text), count: TrustBundle.maxAuthorities + 1)
+        #expect(try TrustBundle.parseCertificates(concatenatedDER: Array(certificates.dropLast().joined())) == [])
+        #expect(throws: TrustBundleError.tooManyAuthorities(limit: TrustBundle.maxAuthorities)) {
+            try TrustBundle.parseCertificates(concatenatedDER: Array(certificates.joined()))
+        }
+    }
+
+    @Test("a certificate of 64 KiB is read, a longer one is not looked at", arguments: [0, 1])
+    func certificateTooLong(excess: Int) throws {
+        let authority = try TestAuthority(trustDomain: "example.org")
+        let bytes = VerifiedX509SVID.maxCertificateBytes + excess
+        let certificate = try authority.issue(id: "spiffe://example.org/web", bytes: bytes).certificate
+        let bundle = TrustBundle(trustDomain: authority.trustDomain, x509Authorities: [certificate])
+        let (der, pem) = (certificate.derBytes, try certificate.serializeAsPEM().pemString)
+        let read = try TrustBundle(parsing: bundle.document(), trustDomain: authority.trustDomain)
+        guard excess > 0 else {
+            #expect(try TrustBundle.parseCertificates(concatenatedDER: der) == [certificate])
+            #expect(try TrustBundle.parsePEM(pem + "\n") == [certificate])
+            #expect(read.x509Authorities == [certificate])
+            return
+        }
+        let refused = TrustBundleError.malformedCertificate(index: 0)
+        #expect(throws: refused) { try TrustBundle.parseCertificates(concatenatedDER: der) }
+        #expect(throws: refused) { try TrustBundle.parsePEM(pem + "\n") }
+        #expect(read.skipped.map(\.reason) == [.malformedCertificate])
     }
 
     @Test(

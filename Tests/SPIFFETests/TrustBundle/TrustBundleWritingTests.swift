@@ -145,6 +145,7 @@ struct TrustBundleWritingTests {
         let bundle = TrustBundle(trustDomain: try TrustDomain(parsing: "a"), jwtAuthorities: authorities)
         #expect(bundle.jwtAuthorities == [authorities[0]])
         #expect(try Self.entries(of: bundle.document()).map { $0["kid"] } == ["jwt-1"])
+        #expect(JWTAuthority(keyID: "", publicKey: authorities[0].publicKey) == nil)
     }
 
     @Test("the key set of JWT authorities has no other keys, and is read again")

@@ -84,13 +84,17 @@ extension Vector {
     static let root = repositoryRoot() + "pki/vectors"
     static let standards = ["spiffe-id", "x509-svid", "x509-svid-own", "jwt-svid", "trust-bundle"]
 
-    /// All cases of a standard, by name; those about a rule when one is given.
+    /// All cases of a standard, by name; those about a rule, of which there must be one, when one is given.
     ///
     /// A case.json that cannot be read is left out, which ``VectorCoverageTests`` notices.
     static func all(_ standard: String, rule: String? = nil) -> [Vector] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: self.root + "/" + standard)) ?? []
         let vectors = names.sorted().compactMap { try? Vector(standard: standard, name: $0) }
-        return rule.map { rule in vectors.filter { $0.rules.contains(rule) } } ?? vectors
+        guard let rule else { return vectors }
+        let found = vectors.filter { $0.rules.contains(rule) }
+        // A test of no cases would pass.
+        precondition(!found.isEmpty, "pki/vectors/\(standard) has no case of \(rule)")
+        return found
     }
 
     init(standard: String, name: String) throws {

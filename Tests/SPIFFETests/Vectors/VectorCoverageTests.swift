@@ -9,11 +9,11 @@ struct VectorCoverageTests {
     private static let members: [String: Set<String>] = [
         "spiffe-id": ["kind"],
         "x509-svid": ["bundles", "now", "openssl_verifies", "id"],
-        "x509-svid-own": ["key"],
+        "x509-svid-own": ["key", "padded_to_bytes"],
         "jwt-svid": ["bundles", "audience", "now", "leeway_seconds", "id"],
         "trust-bundle": [
             "x509_authorities", "jwt_authorities", "skipped", "sequence", "refresh_hint_seconds", "trust_domains",
-            "padded_to_bytes",
+            "padded_to_bytes", "leaves_out_certificates",
         ],
     ]
 

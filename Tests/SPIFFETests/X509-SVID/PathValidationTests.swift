@@ -140,17 +140,20 @@ struct PathValidationTests {
         #expect(throws: X509SVIDError.chainTooLong(count: 11)) { try validated(longer, root) }
     }
 
-    @Test("X509-32: a hostile chain of certificates with one name costs a bounded number of signature checks")
-    func hostileChain() throws {
+    @Test(
+        "X509-32: a hostile chain of certificates with one name costs a bounded number of signature checks",
+        arguments: [(8, .invalidSignature(position: 1)), (9, .tooManySignatureChecks)] as [(Int, X509SVIDError)])
+    func hostileChain(count: Int, error: X509SVIDError) throws {
         let root = try TestAuthority(trustDomain: "example.org")
-        // Every one bears the name that every one names as its issuer; no key signed more than one of them.
-        let loops = try (0..<9).map { _ in
+        // Every one bears the name that every one names as its issuer; no key signed more than one of them. The leaf is
+        // checked with each, and with one that fits the others are checked again: 15 and 17 checks.
+        let loops = try (0..<count).map { _ in
             try TestAuthority(trustDomain: "example.org") {
                 $0.subject = (try? DistinguishedName { OrganizationName("x") }) ?? $0.subject
             }
         }
         let leaf = try loops[0].issue(id: Self.web).certificate
-        #expect(throws: X509SVIDError.invalidSignature(position: 1)) {
+        #expect(throws: error) {
             try validated([leaf] + loops.map(\.certificate), root)
         }
     }
@@ -193,6 +196,26 @@ struct PathValidationTests {
         }
         #expect(throws: X509SVIDError.unjudgedNameConstraint(position: 1)) {
             try validated(root.chain(id: Self.web), root)
+        }
+    }
+
+    @Test("X509-18: a constraint on URIs does not concern an intermediate without any")
+    func constraintWithoutNames() throws {
+        let root = try TestAuthority(trustDomain: "example.org") {
+            $0.nameConstraints = NameConstraints(permittedURIDomains: ["example.org"])
+        }
+        let authority = try root.intermediate { $0.uriNames = [] }
+        #expect(try validated(authority.chain(id: Self.web), root).id.uri == Self.web)
+    }
+
+    @Test("X509-32: name constraints that cannot be read are refused, also where they constrain nothing")
+    func unreadableConstraints() throws {
+        let authority = try TestAuthority(trustDomain: "example.org")
+        let chain = try authority.chain(id: Self.web) {
+            $0.extraExtensions = [.init(oid: .X509ExtensionID.nameConstraints, critical: true, value: [0x05, 0x00])]
+        }
+        #expect(throws: X509SVIDError.malformedExtension("2.5.29.30", position: 0)) {
+            try validated(chain, authority)
         }
     }
 

@@ -197,8 +197,9 @@ struct PeerValidationTests {
     func errors() throws {
         let trustDomain = try TrustDomain(parsing: "example.org")
         let errors: [X509SVIDError] = [
-            .emptyChain, .chainTooLong(count: 11), .malformedCertificate(position: 0),
-            .malformedExtension("2.5.29.15", position: 1), .noURIName, .severalURINames(count: 2),
+            .emptyChain, .chainTooLong(count: 11), .chainTooLarge(maxBytes: 1), .malformedCertificate(position: 0),
+            .malformedExtension("2.5.29.15", position: 1), .serialNumberTooLong(bytes: 21),
+            .noURIName, .severalURINames(count: 2),
             .invalidSPIFFEID(.query), .leafIsCA, .leafMaySignCertificates, .leafMaySignCRLs,
             .leafWithoutPath(trustDomain), .keyUsageMissing, .keyUsageNotCritical, .digitalSignatureMissing,
             .malformedPrivateKey, .privateKeyMismatch, .unknownTrustDomain(trustDomain),

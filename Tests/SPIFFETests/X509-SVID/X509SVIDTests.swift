@@ -62,9 +62,21 @@ struct X509SVIDTests {
     func chainTooLong() throws {
         let (leaf, key) = try TestAuthority(trustDomain: "example.org").issue(id: Self.web)
         let bytes = leaf.derBytes + [UInt8](repeating: 0, count: X509SVID.maxChainBytes)
-        #expect(throws: X509SVIDError.malformedCertificate(position: 0)) {
+        #expect(throws: X509SVIDError.chainTooLarge(maxBytes: X509SVID.maxChainBytes)) {
             try X509SVID(certificatesDER: bytes, privateKeyPKCS8DER: key)
         }
+    }
+
+    @Test("X509-49: a certificate of 64 KiB is read, a longer one is not looked at", arguments: [0, 1])
+    func certificateTooLong(excess: Int) throws {
+        let authority = try TestAuthority(trustDomain: "example.org")
+        let (leaf, key) = try authority.issue(id: Self.web, bytes: VerifiedX509SVID.maxCertificateBytes + excess)
+        let load = { try X509SVID(certificatesDER: leaf.derBytes, privateKeyPKCS8DER: key) }
+        guard excess > 0 else {
+            #expect(try load().certificates == [leaf])
+            return
+        }
+        #expect(throws: X509SVIDError.malformedCertificate(position: 0)) { try load() }
     }
 
     @Test("X509-02: several URI SANs are refused on load", arguments: Vector.all("x509-svid-own", rule: "X509-02"))
