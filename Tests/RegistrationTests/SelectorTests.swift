@@ -38,6 +38,19 @@ struct SelectorTests {
         #expect(try Selector(parsing: selector.description) == selector)
     }
 
+    @Test("selectors are compared by bytes: one that only looks the same is another")
+    func bytes() throws {
+        let composed = try Selector(type: "unix", value: "path:/srv/Zo\u{EB}")
+        let decomposed = try Selector(type: "unix", value: "path:/srv/Zoe\u{308}")
+        #expect(composed.value == decomposed.value)
+        #expect(composed != decomposed)
+        #expect(Set([composed, decomposed]).count == 2)
+        #expect(decomposed < composed)
+        #expect(!(composed < decomposed))
+        // Type and value do not run into each other.
+        #expect(try Selector(type: "ab", value: "c") != Selector(type: "a", value: "bc"))
+    }
+
     @Test("selectors are ordered by type, then value")
     func order() throws {
         let sorted = try ["b:1", "a:2", "ab:0", "a:1"].map { try Selector(parsing: $0) }.sorted()

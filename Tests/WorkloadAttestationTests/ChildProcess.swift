@@ -56,3 +56,17 @@ final class ChildProcess: Sendable {
 
 /// Whether this test runs as root and may become others.
 let isRoot = geteuid() == 0
+
+/// A program that executes another in a user and a mount namespace of its own, as any user may on most machines.
+let mayMountPrefix = ["/usr/bin/unshare", "--user", "--map-root-user", "--mount"]
+
+/// Whether this machine lets this user have such namespaces.
+let mayMount: Bool = {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: mayMountPrefix[0])
+    process.arguments = mayMountPrefix.dropFirst() + ["/bin/true"]
+    process.standardError = FileHandle.nullDevice
+    guard (try? process.start()) != nil else { return false }
+    process.waitUntilExit()
+    return process.terminationStatus == 0
+}()

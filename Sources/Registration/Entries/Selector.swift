@@ -1,6 +1,7 @@
 /// A property of a node or workload that an attestor found, or that an entry demands: a type and a value.
 ///
-/// Written `type:value`; the type has no colon, the value may have any. Ordered by type, then value, by Unicode scalars.
+/// Written `type:value`; the type has no colon, the value may have any.
+/// Compared and ordered by bytes, as paths are by the kernel: a name that merely looks the same is another one.
 package struct Selector: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// The longest selector type, in bytes of UTF-8.
     package static let maxTypeBytes = 255
@@ -33,8 +34,25 @@ package struct Selector: Hashable, Sendable, Comparable, CustomStringConvertible
 
     package var description: String { "\(self.type):\(self.value)" }
 
+    // Not as strings: Swift holds those equal that Unicode calls canonically equivalent.
+
+    package static func == (left: Self, right: Self) -> Bool {
+        left.type.utf8.elementsEqual(right.type.utf8) && left.value.utf8.elementsEqual(right.value.utf8)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        for part in [self.type, self.value] {
+            var part = part
+            part.withUTF8 { unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+            // No part holds a NUL, so it ends each.
+            hasher.combine(0 as UInt8)
+        }
+    }
+
     package static func < (left: Self, right: Self) -> Bool {
-        left.type == right.type ? left.value < right.value : left.type < right.type
+        left.type.utf8.elementsEqual(right.type.utf8)
+            ? left.value.utf8.lexicographicallyPrecedes(right.value.utf8)
+            : left.type.utf8.lexicographicallyPrecedes(right.type.utf8)
     }
 
     private static func problem(type: String, value: String) -> SelectorProblem? {

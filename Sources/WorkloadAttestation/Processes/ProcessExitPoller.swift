@@ -10,18 +10,30 @@ final class ProcessExitPoller: Sendable {
     private struct Watch {
         /// Kept until it is no longer polled, so that its descriptor is not closed and used again meanwhile.
         let process: WorkloadProcess
+        /// What its event says: an event that was fetched before the watch ended must not end the next one that has the
+        /// same descriptor.
+        let number: UInt64
         var waiters: [UInt64: Continuation] = [:]
     }
 
     private struct State {
         var watches: [CInt: Watch] = [:]
+        var descriptorOfWatch: [UInt64: CInt] = [:]
         /// What each waits for.
         var descriptors: [UInt64: CInt] = [:]
         /// Waits that were cancelled before they began.
         var cancelled: Set<UInt64> = []
+        /// 0 is the event that stops the thread.
         var nextID: UInt64 = 1
         var isStopped = false
+
+        mutating func makeID() -> UInt64 {
+            defer { self.nextID += 1 }
+            return self.nextID
+        }
     }
+
+    private static let stopEvent: UInt64 = 0
 
     private static let eventsAtOnce = 64
 
@@ -34,11 +46,9 @@ final class ProcessExitPoller: Sendable {
         guard self.epoll >= 0 else { throw ProcessExitsError(operation: "epoll_create1", code: errno) }
         self.stopping = eventfd(0, CInt(EFD_CLOEXEC))
         guard self.stopping >= 0 else {
-            let code = errno
-            close(self.epoll)
-            throw ProcessExitsError(operation: "eventfd", code: code)
+            throw ProcessExitsError(operation: "eventfd", code: errno)
         }
-        let code = Self.poll(self.stopping, on: self.epoll)
+        let code = Self.poll(self.stopping, event: Self.stopEvent, on: self.epoll)
         guard code == 0 else { throw ProcessExitsError(operation: "epoll_ctl", code: code) }
     }
 
@@ -69,10 +79,7 @@ final class ProcessExitPoller: Sendable {
     }
 
     func makeID() -> UInt64 {
-        self.state.withLock { state in
-            defer { state.nextID += 1 }
-            return state.nextID
-        }
+        self.state.withLock { $0.makeID() }
     }
 
     func add(_ process: WorkloadProcess, id: UInt64, _ continuation: Continuation) {
@@ -81,9 +88,11 @@ final class ProcessExitPoller: Sendable {
             if state.isStopped { return ProcessExitsError(operation: "wait", code: ECANCELED) }
             if state.watches[process.pidfd] == nil {
                 // Under the lock, so that the exit cannot be reported before the waiter is there.
-                let code = Self.poll(process.pidfd, on: self.epoll)
+                let number = state.makeID()
+                let code = Self.poll(process.pidfd, event: number, on: self.epoll)
                 guard code == 0 else { return ProcessExitsError(operation: "epoll_ctl", code: code) }
-                state.watches[process.pidfd] = Watch(process: process)
+                state.watches[process.pidfd] = Watch(process: process, number: number)
+                state.descriptorOfWatch[number] = process.pidfd
             }
             state.watches[process.pidfd]?.waiters[id] = continuation
             state.descriptors[id] = process.pidfd
@@ -120,9 +129,11 @@ final class ProcessExitPoller: Sendable {
                 return self.end()
             }
             for index in 0..<Int(count) {
-                let descriptor = unsafe events[index].data.fd
-                if descriptor == self.stopping { return self.end() }
-                let watch = self.state.withLock { self.endWatch(descriptor, &$0) }
+                let event = unsafe events[index].data.u64
+                if event == Self.stopEvent { return self.end() }
+                let watch = self.state.withLock { state in
+                    state.descriptorOfWatch[event].flatMap { self.endWatch($0, &state) }
+                }
                 for waiter in watch?.waiters.values ?? [:].values { waiter.resume() }
             }
         }
@@ -133,6 +144,7 @@ final class ProcessExitPoller: Sendable {
             state.isStopped = true
             defer {
                 state.watches = [:]
+                state.descriptorOfWatch = [:]
                 state.descriptors = [:]
             }
             return state.watches
@@ -144,16 +156,17 @@ final class ProcessExitPoller: Sendable {
 
     private func endWatch(_ descriptor: CInt, _ state: inout State) -> Watch? {
         guard let watch = state.watches.removeValue(forKey: descriptor) else { return nil }
+        state.descriptorOfWatch[watch.number] = nil
         for id in watch.waiters.keys { state.descriptors[id] = nil }
         _ = epoll_ctl(self.epoll, EPOLL_CTL_DEL, descriptor, nil)
         return watch
     }
 
     /// Returns 0, or the error number.
-    private static func poll(_ descriptor: CInt, on epoll: CInt) -> CInt {
+    private static func poll(_ descriptor: CInt, event number: UInt64, on epoll: CInt) -> CInt {
         var event = unsafe epoll_event()
         unsafe event.events = EPOLLIN.rawValue
-        unsafe event.data.fd = descriptor
+        unsafe event.data.u64 = number
         return unsafe epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : errno
     }
 }

@@ -32,6 +32,20 @@ final class Program: Sendable {
         close(self.descriptor)
     }
 
+    /// Whether the path leads to the program in the files that this process sees, too, and not only in a view of them
+    /// that anybody can make.
+    ///
+    /// The kernel's link names the program as the process that mounted it saw it. In a user namespace of one's own any
+    /// file can be mounted over `/usr/bin/…`; through `/proc/PID/root` it can be executed from outside of that.
+    func isAtItsPath(of process: WorkloadProcess) throws(ProcError) -> Bool {
+        guard try ProcFile.link("/proc/\(process.pid)/ns/user") == ProcFile.link("/proc/self/ns/user") else {
+            return false
+        }
+        var status = stat()
+        guard unsafe stat("/proc/\(process.pid)/root\(self.path)", &status) == 0 else { return false }
+        return UInt64(status.st_dev) == self.identity.device && UInt64(status.st_ino) == self.identity.inode
+    }
+
     func isSame(as other: Program) -> Bool {
         self.path == other.path && self.identity == other.identity
     }

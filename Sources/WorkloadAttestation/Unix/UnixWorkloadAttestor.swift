@@ -4,7 +4,8 @@ import Registration
 ///
 /// Makes `unix:uid`, `unix:user`, `unix:gid`, `unix:group`, `unix:supplementary_gid`, `unix:supplementary_group`,
 /// `unix:path` and, where an entry uses it, `unix:sha256`. Names are left out where a number has none. The path is the
-/// one that the process itself sees; the program is hashed through the kernel's link to it, whatever lies at the path.
+/// one that the process itself sees, and is left out where the program does not lie there: it was deleted, replaced, or
+/// mounted over in a user namespace. The program is hashed through the kernel's link to it, whatever lies at the path.
 /// What a process executes later, or hands its socket to, is not seen.
 package struct UnixWorkloadAttestor: WorkloadAttestor {
     package let discoversPath: Bool
@@ -46,7 +47,12 @@ package struct UnixWorkloadAttestor: WorkloadAttestor {
     ) async {
         do {
             let program = try Program(of: process)
-            findings.add("path", program.path)
+            if try program.isAtItsPath(of: process) {
+                findings.add("path", program.path)
+            } else {
+                findings.undetermined["unix:path"] =
+                    "\(program.path) is not the program there, or the process is in a user namespace of its own"
+            }
             if wanted.contains("unix:sha256") {
                 do {
                     let digest = try await self.hashes.sha256(of: program)
