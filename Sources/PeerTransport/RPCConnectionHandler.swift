@@ -244,12 +244,10 @@ final class RPCConnectionHandler: ChannelDuplexHandler, NIOHTTP2FrameDelegate {
         context.write(self.wrapOutboundOut(HTTP2Frame(streamID: id, payload: payload)), promise: promise)
     }
 
-    /// Sends what was written: at the end of a batch of reads, else of what else the event loop does at this moment.
+    /// Sends what was written: at the end of a batch of reads, or now.
     func flush() {
-        guard !self.needsFlush else { return }
         self.needsFlush = true
-        guard !self.isReading else { return }
-        self.context?.eventLoop.assumeIsolated().execute { self.flushWritten() }
+        if !self.isReading { self.flushWritten() }
     }
 
     private func flushWritten() {
