@@ -7,6 +7,7 @@ import SPIFFE
 /// Never logged: private keys, join tokens (a spent one is part of its agent's SPIFFE ID, and only then appears),
 /// JWT-SVIDs, requests for certificates, certificates.
 enum LogKey {
+    static let authorityID = "authority.id"
     static let agentID = "agent.id"
     static let attestationType = "attestation.type"
     static let bundleSequence = "bundle.sequence"

@@ -13,7 +13,9 @@ import Synchronization
 /// ```
 package final class ManualInstants: Sendable {
     private struct Sleeper {
-        let deadline: Date
+        var deadline: Date
+        /// Sleeps for a length of time, whatever happens to the clock meanwhile.
+        let isDuration: Bool
         let order: UInt64
         let continuation: CheckedContinuation<Void, any Error>
     }
@@ -58,7 +60,11 @@ package final class ManualInstants: Sendable {
 
     /// This time, as services take it.
     package var instants: Instants {
-        Instants(now: { self.now }, sleepUntil: { try await self.sleep(until: $0) })
+        Instants(
+            now: { self.now }, sleepUntil: { try await self.sleep(until: $0, isDuration: false) },
+            sleepFor: {
+                try await self.sleep(until: self.now.addingTimeInterval($0 / .seconds(1)), isDuration: true)
+            })
     }
 
     /// The time it is.
@@ -81,10 +87,23 @@ package final class ManualInstants: Sendable {
         self.advance(to: self.now.addingTimeInterval(duration / .seconds(1)))
     }
 
-    /// Moves time to a moment; back, too, as someone may set a clock.
+    /// Moves time to a moment.
     package func advance(to moment: Date) {
         let due = self.state.withLock { state in
             state.now = moment
+            return state.takeDueSleepers()
+        }
+        for sleeper in due { sleeper.continuation.resume() }
+    }
+
+    /// Sets the clock without time passing: who waits for a length of time waits as long as before.
+    package func set(to moment: Date) {
+        let due = self.state.withLock { state in
+            let shift = moment.timeIntervalSince(state.now)
+            state.now = moment
+            for (id, sleeper) in state.sleepers where sleeper.isDuration {
+                state.sleepers[id]?.deadline = sleeper.deadline.addingTimeInterval(shift)
+            }
             return state.takeDueSleepers()
         }
         for sleeper in due { sleeper.continuation.resume() }
@@ -109,7 +128,7 @@ package final class ManualInstants: Sendable {
         }
     }
 
-    private func sleep(until deadline: Date) async throws {
+    private func sleep(until deadline: Date, isDuration: Bool) async throws {
         let id = self.state.withLock { $0.makeID() }
         defer { self.forget(id) }
         try await withTaskCancellationHandler {
@@ -117,7 +136,8 @@ package final class ManualInstants: Sendable {
                 let (outcome, observers): (Result<Void, any Error>?, [Observer]) = self.state.withLock { state in
                     if state.cancelled.contains(id) { return (.failure(CancellationError()), []) }
                     if deadline <= state.now { return (.success(()), []) }
-                    state.sleepers[id] = Sleeper(deadline: deadline, order: id, continuation: continuation)
+                    state.sleepers[id] = Sleeper(
+                        deadline: deadline, isDuration: isDuration, order: id, continuation: continuation)
                     return (nil, state.takeSatisfiedObservers())
                 }
                 if let outcome { continuation.resume(with: outcome) }

@@ -34,7 +34,8 @@ struct AgentWatch: Sendable {
     /// What a stream does next.
     enum Step: Hashable, Sendable {
         case send(Update)
-        case wait
+        /// The agent has everything up to this position.
+        case wait(at: ChangePosition)
         case end(Ending)
     }
 

@@ -233,7 +233,7 @@ struct RegistryState: Sendable {
         defer { self.watches[watchID]?.pending = .nothing }
         switch watch.pending {
         case .nothing:
-            return .wait
+            return .wait(at: self.position)
         case .everything:
             return .send(self.everything(for: watch))
         case .changes(let number):

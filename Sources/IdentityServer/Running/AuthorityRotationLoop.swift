@@ -7,6 +7,9 @@ import SPIFFE
 
 /// Rotates the authorities when they are due, and tells agents when the bundle has changed.
 struct AuthorityRotationLoop: Sendable {
+    /// How long it is at most until the authorities are held against the clock again.
+    static let longestPause: Duration = .seconds(60)
+
     let rotation: AuthorityRotation
     let changeLog: any ChangeLog
     let plane: ControlPlane
@@ -46,7 +49,10 @@ struct AuthorityRotationLoop: Sendable {
                 try await self.plane.instants.sleep(for: backoff.next(using: &generator))
                 continue
             }
-            try await self.plane.instants.sleep(until: next)
+            // By a clock that nobody sets, and not for long: where the wall clock is set back behind the beginning of an
+            // authority, the next look replaces it.
+            let remaining = next.timeIntervalSince(self.plane.instants.now())
+            try await self.plane.instants.sleep(for: min(.seconds(max(0, remaining)), Self.longestPause))
         }
     }
 

@@ -15,6 +15,8 @@ final class ServerIdentity: X509SVIDSource, Sendable {
         var identity: X509Identity
         /// When the SVID is replaced: at half the life it had when it was issued.
         var renewAt: Date
+        /// The authority that issued the SVID.
+        var issuerID: String
     }
 
     private let state: Mutex<State>
@@ -39,7 +41,7 @@ final class ServerIdentity: X509SVIDSource, Sendable {
         self.state = Mutex(
             State(
                 identity: X509Identity(svid: svid, bundles: TrustBundles([issuer.bundle])),
-                renewAt: Self.renewal(of: svid, issuedAt: now)))
+                renewAt: Self.renewal(of: svid, issuedAt: now), issuerID: issuer.x509.id))
     }
 
     func current() throws -> X509Identity {
@@ -49,15 +51,21 @@ final class ServerIdentity: X509SVIDSource, Sendable {
     /// Renews the SVID and follows the bundle until the task is cancelled.
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await self.followBundle() }
+            group.addTask { await self.followAuthority() }
             group.addTask { try await self.renew() }
             for try await _ in group {}
         }
     }
 
-    private func followBundle() async {
-        for await state in self.authority.updates() {
-            self.state.withLock { $0.take(state.bundle) }
+    /// Judges peers by each new bundle, and has an SVID of each new authority at once: those who trust the bundle trust
+    /// both.
+    private func followAuthority() async {
+        for await issuer in self.authority.updates() {
+            let isOfAnother = self.state.withLock { state in
+                state.take(issuer.bundle)
+                return state.issuerID != issuer.x509.id
+            }
+            if isOfAnother { _ = self.renewed(by: issuer) }
         }
     }
 
@@ -65,26 +73,51 @@ final class ServerIdentity: X509SVIDSource, Sendable {
         var backoff = Backoff(initial: .seconds(1), maximum: .seconds(60))
         var generator = SystemRandomNumberGenerator()
         while true {
-            try await self.instants.sleep(until: self.state.withLock { $0.renewAt })
-            let issuer = self.authority.current
-            do {
-                let now = self.instants.now()
-                let next = try Self.issue(by: issuer, lifetime: self.lifetime, now: now)
-                self.state.withLock { state in
-                    state.identity = X509Identity(svid: next, bundles: state.identity.bundles)
-                    state.renewAt = Self.renewal(of: next, issuedAt: now)
-                    state.take(issuer.bundle)
-                }
+            try await self.waitUntilDue()
+            if self.renewed(by: self.authority.current) {
                 backoff.reset()
-                self.logger.info(
-                    "server X509-SVID renewed",
-                    metadata: [LogKey.expiresAt: "\(next.notAfter.secondsSinceEpoch)"])
-            } catch {
-                self.logger.error(
-                    "server X509-SVID not renewed, the last one stays in force",
-                    metadata: [LogKey.error: "\(error)"])
+            } else {
                 try await self.instants.sleep(for: backoff.next(using: &generator))
             }
+        }
+    }
+
+    /// Replaces the SVID; false where it could not be.
+    private func renewed(by issuer: AuthorityState) -> Bool {
+        do {
+            let now = self.instants.now()
+            let next = try Self.issue(by: issuer, lifetime: self.lifetime, now: now)
+            self.state.withLock { state in
+                state.identity = X509Identity(svid: next, bundles: state.identity.bundles)
+                state.renewAt = Self.renewal(of: next, issuedAt: now)
+                state.issuerID = issuer.x509.id
+                state.take(issuer.bundle)
+            }
+            self.logger.info(
+                "server X509-SVID renewed",
+                metadata: [
+                    LogKey.authorityID: "\(issuer.x509.id)",
+                    LogKey.expiresAt: "\(next.notAfter.secondsSinceEpoch)",
+                ])
+            return true
+        } catch {
+            self.logger.error(
+                "server X509-SVID not renewed, the last one stays in force", metadata: [LogKey.error: "\(error)"])
+            return false
+        }
+    }
+
+    /// Returns at half the life of the SVID; sooner where its authority signs no more, or the clock was set back behind
+    /// its beginning.
+    private func waitUntilDue() async throws {
+        while true {
+            let state = self.state.withLock { $0 }
+            let now = self.instants.now()
+            guard now < state.renewAt, now >= state.identity.svid.notBefore,
+                state.issuerID == self.authority.current.x509.id
+            else { return }
+            let remaining = Duration.seconds(state.renewAt.timeIntervalSince(now))
+            try await self.instants.sleep(for: min(remaining, AuthorityRotationLoop.longestPause))
         }
     }
 

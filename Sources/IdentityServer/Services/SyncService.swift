@@ -53,9 +53,8 @@ struct SyncService: Sendable {
             case .send(let update):
                 try await self.send(update, newBundle, to: writer)
                 sentBundle = bundle.sequenceNumber
-            case .wait:
+            case .wait(let position):
                 if let newBundle {
-                    let position = self.plane.registry.read { $0.position }
                     try await writer.write(
                         .with {
                             $0.epoch = position.epoch

@@ -33,7 +33,7 @@ enum DataDirectory {
         // Not closed: the lock is for the life of the process, and the kernel ends it with that.
         guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
             throw ConfigurationError.refused(
-                reason: "the data folder \(path) is in use by another signet: stop it first, or give this one another folder"
+                reason: "the data folder \(path) is in use by another signet: stop that, or choose another folder"
             )
         }
     }

@@ -199,6 +199,24 @@ struct LifecycleTests {
         }
     }
 
+    @Test("a clock that is set back behind the authority's beginning replaces it, and the server's certificate")
+    func clockSetBack() async throws {
+        try await withControlPlane { plane async throws in
+            let before = plane.authority.state.current.x509
+            try await plane.time.waitForSleepers(3)
+            plane.time.set(to: plane.time.now.addingTimeInterval(-7_200))
+            #expect(before.notBefore > plane.time.now)
+            plane.time.advance(by: .seconds(60))
+            await plane.log.wait(for: "trust bundle changed")
+            #expect(plane.authority.state.current.x509.notBefore <= plane.time.now)
+            // The line that says by which authority the server's own certificate is now.
+            await plane.log.wait(for: plane.authority.state.current.x509.id)
+            // Who attests now is given what is valid now, by a server whose certificate is, too.
+            let agent = try await plane.newAgent()
+            _ = try await plane.remote(as: agent) { try await $0.call(AgentMethods.postStatus, .init()) }
+        }
+    }
+
     @Test("the next authority is prepared and published when it is due, and the current one goes on")
     func rotation() async throws {
         try await withControlPlane { plane async throws in
