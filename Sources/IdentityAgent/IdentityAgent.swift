@@ -86,7 +86,7 @@ package final class IdentityAgent: Service {
         let clients = ServerClients(
             address: configuration.serverAddress, port: configuration.serverPort,
             serverID: try .server(of: configuration.trustDomain), now: { instants.now() })
-        let connections = ServerConnections { identity in
+        let connections = ServerConnections(logger: self.logger) { identity in
             try clients.client(as: identity) { TrustBundles([cache.current.bundles.own]) }
         }
         let store = AgentDataStore(directory: configuration.dataDirectory, trustDomain: configuration.trustDomain)
@@ -97,9 +97,13 @@ package final class IdentityAgent: Service {
                 logger: self.logger),
             attestation: NodeAttestation(clients: clients, store: store, instants: instants),
             renewal: IdentityRenewal(
-                connections: connections, store: store, bundle: { cache.current.bundles.own }, instants: instants,
-                randomness: self.randomness, logger: self.logger),
-            connections: connections, trust: { cache.update(entries: nil, bundle: $0, now: instants.now()) },
+                connections: connections, store: store, bundle: { cache.current.bundles.own },
+                snapshots: cache.snapshots,
+                instants: instants, randomness: self.randomness, logger: self.logger),
+            connections: connections,
+            trust: { trusted in
+                cache.update(entries: nil, bundle: ServerBundle(trust: trusted), now: instants.now())
+            },
             instants: instants, randomness: self.randomness, logger: self.logger)
         return Parts(
             cache: cache, connections: connections, lifecycle: lifecycle,

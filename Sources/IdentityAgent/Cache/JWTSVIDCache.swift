@@ -11,11 +11,13 @@ import Synchronization
 
 /// JWT-SVIDs of workloads: kept until half of their life, asked for once however many want the same.
 ///
-/// When the server cannot be reached, a token that has not expired is still good.
+/// When the server does not answer, a token that has not expired is still good.
 final class JWTSVIDCache: Sendable {
     /// How many tokens are kept.
     static let limit = 1_000
     private static let maxWaitingRequests = 4_096
+    /// How many requests the server is asked at once.
+    private static let maxRunningRequests = 64
     /// How long the server may take.
     private static let timeout: Duration = .seconds(30)
     /// How long it may take where there is a token that is good still.
@@ -23,22 +25,25 @@ final class JWTSVIDCache: Sendable {
 
     private struct Order: Hashable, Sendable {
         let key: JWTSVIDKey
-        let spiffeID: SPIFFEID
         let isRefresh: Bool
+        /// Tells orders apart that are not to be shared.
+        var number: UInt64?
     }
 
     private let store = Mutex(JWTSVIDStore(limit: JWTSVIDCache.limit))
     private let requests: SharedWork<Order, IssuedJWTSVID>
+    private let unsharedOrders = Mutex<UInt64>(0)
     private let connections: ServerConnections
     private let instants: Instants
 
     init(connections: ServerConnections, instants: Instants) {
         self.connections = connections
         self.instants = instants
-        self.requests = SharedWork(limit: Self.maxWaitingRequests) { order in
+        self.requests = SharedWork(
+            limit: Self.maxWaitingRequests, runningLimit: Self.maxRunningRequests
+        ) { order in
             try await Self.fetch(
-                order.key, spiffeID: order.spiffeID,
-                timeout: order.isRefresh ? Self.refreshTimeout : Self.timeout, connections, instants)
+                order.key, timeout: order.isRefresh ? Self.refreshTimeout : Self.timeout, connections, instants)
         }
     }
 
@@ -57,26 +62,38 @@ final class JWTSVIDCache: Sendable {
     func svid(
         for entry: RegistrationEntry, audience: [String], authorities: TrustBundle
     ) async throws -> IssuedJWTSVID {
-        let key = JWTSVIDKey(entryID: entry.id, revision: entry.revision, audience: audience)
+        let key = JWTSVIDKey(entry: entry, audience: audience)
         // An entry with jti wants every token to be another one.
         if entry.jwtSVIDIncludeJTI {
-            return try await Self.fetch(
-                key, spiffeID: entry.spiffeID, timeout: Self.timeout, self.connections, self.instants)
+            let number = self.unsharedOrders.withLock { number in
+                number += 1
+                return number
+            }
+            return try await self.requests.value(for: Order(key: key, isRefresh: false, number: number))
         }
         let now = self.instants.now()
         let held = self.store.withLock { $0.use(key, now: now) }
         if let held, now < held.renewAt, Self.isTrusted(held, authorities) { return held }
         do {
-            let svid = try await self.requests.value(
-                for: Order(key: key, spiffeID: entry.spiffeID, isRefresh: held != nil))
+            let svid = try await self.requests.value(for: Order(key: key, isRefresh: held != nil))
             self.store.withLock { $0.insert(svid, for: key) }
             return svid
-        } catch let error as RPCError where error.isTransient {
-            if let held, self.instants.now() < held.expiresAt { return held }
+        } catch let error as RPCError where Self.isRefusal(error) {
+            self.store.withLock { $0.remove(key) }
             throw error
         } catch {
-            if error is RPCError { self.store.withLock { $0.remove(key) } }
+            try Task.checkCancellation()
+            if let held, self.instants.now() < held.expiresAt { return held }
             throw error
+        }
+    }
+
+    /// Whether the server says that the entry gets no token; that it finds the agent expired is for the agent to judge.
+    private static func isRefusal(_ error: RPCError) -> Bool {
+        switch error.code {
+        case .notFound: true
+        case .permissionDenied: AgentDenial(error) != .expired
+        default: false
         }
     }
 
@@ -86,8 +103,7 @@ final class JWTSVIDCache: Sendable {
     }
 
     private static func fetch(
-        _ key: JWTSVIDKey, spiffeID: SPIFFEID, timeout: Duration, _ connections: ServerConnections,
-        _ instants: Instants
+        _ key: JWTSVIDKey, timeout: Duration, _ connections: ServerConnections, _ instants: Instants
     ) async throws -> IssuedJWTSVID {
         let reply = try await connections.call(
             SVIDMethods.newJWTSVID,
@@ -102,7 +118,7 @@ final class JWTSVIDCache: Sendable {
         } catch {
             throw RPCError(code: .internalError, message: "the server issued a JWT-SVID that cannot be used: \(error)")
         }
-        guard svid.id == spiffeID, Set(svid.audience) == Set(key.audience), now < svid.expiresAt else {
+        guard svid.id == key.spiffeID, Set(svid.audience) == Set(key.audience), now < svid.expiresAt else {
             throw RPCError(
                 code: .internalError, message: "the server issued a JWT-SVID of another identity, audience or time")
         }

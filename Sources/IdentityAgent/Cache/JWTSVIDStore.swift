@@ -1,4 +1,6 @@
 package import FoundationEssentials
+package import Registration
+package import SPIFFE
 
 /// A JWT-SVID that was issued to a workload of this machine.
 package struct IssuedJWTSVID: Sendable {
@@ -25,16 +27,20 @@ extension IssuedJWTSVID: CustomStringConvertible, CustomReflectable {
 
 /// What a JWT-SVID was issued for.
 ///
-/// Another revision of the entry, or another set of audiences, is another token.
+/// Another revision of the entry, another entry that was given its ID, or another set of audiences, is another token.
 package struct JWTSVIDKey: Hashable, Sendable {
     package let entryID: String
     package let revision: Int64
+    package let createdAt: Date
+    package let spiffeID: SPIFFEID
     /// Sorted, each once.
     package let audience: [String]
 
-    package init(entryID: String, revision: Int64, audience: some Sequence<String>) {
-        self.entryID = entryID
-        self.revision = revision
+    package init(entry: RegistrationEntry, audience: some Sequence<String>) {
+        self.entryID = entry.id
+        self.revision = entry.revision
+        self.createdAt = entry.createdAt
+        self.spiffeID = entry.spiffeID
         self.audience = Set(audience).sorted()
     }
 }

@@ -35,12 +35,24 @@ struct SVIDIssuance: Sendable {
         let failures = FailureLog("X509-SVIDs were not issued")
         try await withThrowingDiscardingTaskGroup { group in
             while true {
-                let plan = self.cache.plan(now: self.instants.now())
+                let now = self.instants.now()
+                let plan = self.cache.plan(now: now)
                 for batch in plan.batches {
                     group.addTask { await self.issue(batch, failures) }
                 }
-                try await self.cache.work.wait(until: plan.nextLook, instants: self.instants)
+                try await self.wait(until: plan.nextLook, from: now)
             }
+        }
+    }
+
+    /// Waits for work, at most until a moment, and no longer than it seemed to be away: the clock may be set back.
+    private func wait(until moment: Date?, from now: Date) async throws {
+        guard let moment else { return try await self.cache.work.wait() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.cache.work.wait(until: moment, instants: self.instants) }
+            group.addTask { try await self.instants.sleep(for: .seconds(max(0, moment.timeIntervalSince(now)))) }
+            defer { group.cancelAll() }
+            try await group.next()
         }
     }
 
@@ -73,13 +85,19 @@ struct SVIDIssuance: Sendable {
             failures.succeeded(self.logger)
         } catch {
             failures.failed(error, self.logger)
-            if batch.count > 1, (error as? RPCError)?.code != .unavailable {
-                return self.cache.split(batch)
-            }
-            let reason = (error as? RPCError)?.message ?? "\(error)"
-            for (entry, _) in requested { outcomes[entry.id] = .failed(reason) }
+            let error = error as? RPCError ?? RPCError(code: .unknown, message: "\(error)")
+            if batch.count > 1, Self.isTooMuch(error) { return self.cache.split(batch) }
+            return self.cache.fail(batch, error.message, now: self.instants.now(), using: &generator)
         }
         self.cache.complete(batch, outcomes, now: self.instants.now(), using: &generator)
+    }
+
+    /// Whether a smaller batch might pass.
+    private static func isTooMuch(_ error: RPCError) -> Bool {
+        switch error.code {
+        case .resourceExhausted, .deadlineExceeded, .invalidArgument: true
+        default: false
+        }
     }
 
     private func outcome(

@@ -29,12 +29,20 @@ final class WorkloadCache: Sendable {
     var current: WorkloadSnapshot { self.snapshots.current }
 
     /// Takes what the server says: new entries, a new bundle of the own trust domain, or both at once.
-    func update(entries: EntryTable?, bundle: TrustBundle?, now: Date) {
+    func update(entries: EntryTable?, bundle: ServerBundle?, now: Date) {
         self.state.withLock { state in
             if let entries { state.replace(entries) }
-            if let bundle, bundle != state.snapshot.bundles.own {
-                state.replace(bundles: BundleTable(own: bundle, federated: state.snapshot.bundles.federated))
-            }
+            if let bundle { state.replace(bundle.trust, tainted: bundle.tainted) }
+        }
+        self.publish()
+        self.work.signal()
+    }
+
+    /// Takes a bundle of the own trust domain, unless the one it follows has been replaced meanwhile.
+    func replace(_ previous: TrustBundle, with bundle: ServerBundle) {
+        self.state.withLock { state in
+            guard previous == state.snapshot.bundles.own else { return }
+            state.replace(bundle.trust, tainted: bundle.tainted)
         }
         self.publish()
         self.work.signal()
@@ -78,15 +86,21 @@ final class WorkloadCache: Sendable {
         _ batch: [RegistrationEntry], _ outcomes: [String: WorkloadCacheState.Outcome], now: Date,
         using generator: inout some RandomNumberGenerator
     ) {
-        self.state.withLock { state in
-            state.complete(batch, outcomes, now: now, using: &generator)
-            state.grow()
-        }
+        self.state.withLock { $0.complete(batch, outcomes, now: now, using: &generator) }
         self.publish()
         self.work.signal()
     }
 
-    /// Takes the failure of a whole batch: it is tried again in halves.
+    /// Takes the failure of a whole batch: it is tried again together, later.
+    func fail(
+        _ batch: [RegistrationEntry], _ reason: String, now: Date, using generator: inout some RandomNumberGenerator
+    ) {
+        self.state.withLock { $0.fail(batch, reason, now: now, using: &generator) }
+        self.publish()
+        self.work.signal()
+    }
+
+    /// Takes the failure of a batch that was too large: it is tried again in halves, at once.
     func split(_ batch: [RegistrationEntry]) {
         self.state.withLock { $0.split(batch) }
         self.work.signal()

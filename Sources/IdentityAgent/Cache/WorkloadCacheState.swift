@@ -36,6 +36,9 @@ package struct WorkloadCacheState: Sendable {
     package let maxBatchLimit: Int
     package let maxParallelBatches: Int
 
+    /// The longest wait after a failure.
+    private static let longestRetryDelay: Duration = .seconds(30)
+
     private var inFlight: Set<String> = []
     private var parallelBatches = 0
     private var failures: [String: Failure] = [:]
@@ -67,6 +70,16 @@ package struct WorkloadCacheState: Sendable {
         self.snapshot.failures = self.snapshot.failures.filter { !isGone($0.key) }
         self.failures = self.failures.filter { !isGone($0.key) }
         self.lastUse = self.lastUse.filter { !isGone($0.key) }
+    }
+
+    /// Takes the bundle of the own trust domain: what authorities issued that it has no more, or that are tainted, is to
+    /// be replaced.
+    package mutating func replace(_ own: TrustBundle, tainted: Set<[UInt8]> = []) {
+        let before = self.snapshot.bundles.own
+        self.snapshot.withdrawnAuthorities.formUnion(before.authorityKeyIdentifiers)
+        self.snapshot.withdrawnAuthorities.subtract(own.authorityKeyIdentifiers)
+        self.snapshot.withdrawnAuthorities.formUnion(tainted)
+        if own != before { self.replace(bundles: BundleTable(own: own, federated: self.snapshot.bundles.federated)) }
     }
 
     package mutating func replace(bundles: BundleTable) {
@@ -111,7 +124,7 @@ package struct WorkloadCacheState: Sendable {
         var plan = Plan()
         var due: [RegistrationEntry] = []
         for entry in wanted {
-            let dueAt = self.dueAt(entry)
+            let dueAt = self.dueAt(entry, now: now)
             if dueAt <= now {
                 due.append(entry)
             } else {
@@ -133,7 +146,7 @@ package struct WorkloadCacheState: Sendable {
         return (plan, snapshotChanged)
     }
 
-    /// Takes the outcomes of a batch.
+    /// Takes the outcomes of a batch; where something was issued, the next ones may be larger again.
     ///
     /// Those for entries that are gone, or have changed meanwhile, are not used.
     package mutating func complete(
@@ -141,41 +154,59 @@ package struct WorkloadCacheState: Sendable {
         using generator: inout some RandomNumberGenerator
     ) {
         self.parallelBatches -= 1
+        var isAnyIssued = false
         for entry in batch {
             self.inFlight.remove(entry.id)
             guard let current = self.snapshot.entries[entry.id], current == entry else { continue }
             switch outcomes[entry.id] ?? .failed("the server gave no answer") {
             case .issued(let svid) where svid.isServable(for: current, now: now):
+                isAnyIssued = true
                 self.snapshot.svids[entry.id] = svid
                 self.snapshot.failures[entry.id] = nil
-                self.failures[entry.id] = nil
+                let failure = self.failures.removeValue(forKey: entry.id)
+                // Not again at once: the server may need a moment to use another one.
+                if self.isWithdrawn(svid) {
+                    self.failures[entry.id] = failure
+                    self.failed(
+                        [entry.id], "the server issued an SVID of an authority it withdrew", now: now, &generator)
+                }
             case .issued:
-                self.failed(entry.id, "the server issued an SVID that cannot be used", now: now, &generator)
+                self.failed([entry.id], "the server issued an SVID that cannot be used", now: now, &generator)
             case .failed(let reason):
-                self.failed(entry.id, reason, now: now, &generator)
+                self.failed([entry.id], reason, now: now, &generator)
             }
         }
+        if isAnyIssued { self.batchLimit = min(self.maxBatchLimit, self.batchLimit * 2) }
     }
 
-    /// A whole batch failed: the next ones are half as large, and this one is tried again at once.
+    /// A whole batch failed for a reason that has nothing to do with its size: it is tried again together.
+    package mutating func fail(
+        _ batch: [RegistrationEntry], _ reason: String, now: Date, using generator: inout some RandomNumberGenerator
+    ) {
+        self.parallelBatches -= 1
+        for entry in batch { self.inFlight.remove(entry.id) }
+        let ids = batch.map(\.id).filter { self.snapshot.entries[$0] != nil }
+        self.failed(ids, reason, now: now, &generator)
+    }
+
+    /// A whole batch was too much: the next ones are half as large, and this one is tried again at once.
     package mutating func split(_ batch: [RegistrationEntry]) {
         self.parallelBatches -= 1
         for entry in batch { self.inFlight.remove(entry.id) }
         self.batchLimit = max(1, batch.count / 2)
     }
 
-    /// A batch came through: the next ones may be larger again.
-    package mutating func grow() {
-        self.batchLimit = min(self.maxBatchLimit, self.batchLimit * 2)
-    }
-
     // MARK: - Rules
 
-    /// When an entry is to be signed for: at once where it has no SVID or one of another revision, else at half life;
-    /// not before its last failure was some time ago.
-    private func dueAt(_ entry: RegistrationEntry) -> Date {
-        let earliest = self.failures[entry.id]?.retryAt ?? .distantPast
-        guard let svid = self.snapshot.svids[entry.id], svid.revision == entry.revision else { return earliest }
+    /// When an entry is to be signed for: at once where it has no SVID or one of the entry as it was before, or of an
+    /// authority that was withdrawn, else at half life; not before its last failure was some time ago.
+    private func dueAt(_ entry: RegistrationEntry, now: Date) -> Date {
+        var earliest = self.failures[entry.id]?.retryAt ?? .distantPast
+        // Further away than any retry is: the clock was set back.
+        if earliest.timeIntervalSince(now) > Self.longestRetryDelay / .seconds(1) { earliest = .distantPast }
+        guard let svid = self.snapshot.svids[entry.id], svid.entry == entry, !self.isWithdrawn(svid) else {
+            return earliest
+        }
         return max(svid.renewAt, earliest)
     }
 
@@ -204,23 +235,30 @@ package struct WorkloadCacheState: Sendable {
         let keepsOnDemand = count <= self.svidLimit
         self.snapshot.svids = self.snapshot.svids.filter { id, svid in
             guard now < svid.notAfter else { return false }
-            return wanted.contains(id) || (keepsOnDemand && now < svid.renewAt)
+            return wanted.contains(id) || (keepsOnDemand && now < svid.renewAt && !self.isWithdrawn(svid))
         }
         return self.snapshot.svids.count != count
+    }
+
+    private func isWithdrawn(_ svid: WorkloadSVID) -> Bool {
+        svid.authorityKeyIdentifier.map { self.snapshot.withdrawnAuthorities.contains($0) } ?? false
     }
 
     private func hasSVID(_ entry: RegistrationEntry) -> Bool {
         self.snapshot.svids[entry.id] != nil
     }
 
+    /// Entries failed together, and are tried again together: as late as the one that waited longest.
     private mutating func failed(
-        _ id: String, _ reason: String, now: Date, _ generator: inout some RandomNumberGenerator
+        _ ids: [String], _ reason: String, now: Date, _ generator: inout some RandomNumberGenerator
     ) {
-        var backoff =
-            self.failures[id]?.backoff ?? Backoff(initial: .milliseconds(250), maximum: .seconds(30))
+        let last = ids.compactMap { self.failures[$0] }.max { $0.retryAt < $1.retryAt }
+        var backoff = last?.backoff ?? Backoff(initial: .milliseconds(250), maximum: Self.longestRetryDelay)
         let retryAt = now.addingTimeInterval(backoff.next(using: &generator) / .seconds(1))
-        self.failures[id] = Failure(backoff: backoff, retryAt: retryAt)
-        self.snapshot.failures[id] = reason
+        for id in ids {
+            self.failures[id] = Failure(backoff: backoff, retryAt: retryAt)
+            self.snapshot.failures[id] = reason
+        }
     }
 }
 

@@ -8,10 +8,12 @@ package import WorkloadAPIProtos
 /// The X509-SVID of an entry, with its key, as it is handed to workloads.
 package struct WorkloadSVID: Sendable {
     package let spiffeID: SPIFFEID
-    /// The revision of the entry it was made for.
-    package let revision: Int64
+    /// The entry it was made for, as it was then.
+    package let entry: RegistrationEntry
     /// All but the bundle, which rotates on its own.
     package let message: WorkloadAPIProtos.X509SVID
+    /// The key identifier of the authority that its chain leads to, where it says which.
+    package let authorityKeyIdentifier: [UInt8]?
     package let notAfter: Date
     /// When it is replaced: at half of its life, up to a tenth of it sooner or later.
     package let renewAt: Date
@@ -22,12 +24,13 @@ package struct WorkloadSVID: Sendable {
         using generator: inout some RandomNumberGenerator
     ) {
         self.spiffeID = svid.id
-        self.revision = entry.revision
+        self.entry = entry
         self.message = .with {
             $0.spiffeID = svid.id.uri
             $0.x509Svid = Data(svid.certificatesDER)
             $0.x509SvidKey = Data(svid.privateKeyPKCS8DER)
         }
+        self.authorityKeyIdentifier = svid.authorityKeyIdentifier
         self.notAfter = svid.notAfter
         self.renewAt = RotationSchedule.renewal(
             issuedAt: issuedAt, notBefore: svid.notBefore, notAfter: svid.notAfter, using: &generator)

@@ -14,6 +14,9 @@ package struct WorkloadSnapshot: Sendable {
     /// Why the last attempt to sign for an entry failed, by entry id.
     package var failures: [String: String]
     package var bundles: BundleTable
+    /// The key identifiers of X.509 authorities that were tainted, or are in the bundle no more: what they issued is
+    /// replaced.
+    package var withdrawnAuthorities: Set<[UInt8]> = []
     /// Whether the server has told which entries there are.
     package var isSynchronized: Bool
 

@@ -74,15 +74,18 @@ package actor AgentDataStore {
     }
 
     /// Removes certificate and key; the bundle stays.
+    ///
+    /// The certificate first: a key without one is no identity, a certificate without its key is a broken one.
     package func deleteIdentity() throws {
+        if let bundle = self.data?.bundle {
+            let data = AgentData(trustDomain: self.trustDomain, chain: [], bundle: bundle)
+            try self.write(data.serialized(), to: self.dataPath)
+            self.data = data
+        }
         if unsafe unlink(self.keyPath) != 0, errno != ENOENT {
             throw self.unusable(self.keyPath, "it cannot be removed")
         }
         self.keys = []
-        guard let bundle = self.data?.bundle else { return }
-        let data = AgentData(trustDomain: self.trustDomain, chain: [], bundle: bundle)
-        try self.write(data.serialized(), to: self.dataPath)
-        self.data = data
     }
 
     /// The chain with the one of the keys that is its leaf's.

@@ -38,7 +38,7 @@ struct IdentityLifecycle: Sendable {
                 "attesting again",
                 metadata: [LogKey.agentID: "\(identity.id)", LogKey.error: "\(loss.error(identity))"])
             joinToken = nil
-            identity = try await self.attest(token, bundle: self.renewal.bundle())
+            identity = try await self.attest(token, bundles: self.bundlesInForce())
         }
     }
 
@@ -60,7 +60,17 @@ struct IdentityLifecycle: Sendable {
         joinToken = nil
         let bundle = try await self.firstBundle(stored?.bundle)
         self.trust(bundle)
-        return try await self.attest(token, bundle: bundle)
+        return try await self.attest(token, bundles: [bundle])
+    }
+
+    /// The bundle in force, and the configured one: while the agent was out of touch, the server may have got another
+    /// authority, which the operator has told.
+    private func bundlesInForce() -> [TrustBundle] {
+        let current = self.renewal.bundle()
+        guard case .bundle(let configured) = self.configuration.bootstrap, configured != current else {
+            return [current]
+        }
+        return [current, configured]
     }
 
     /// The configured bundle; the one of an earlier run where none is configured.
@@ -74,10 +84,15 @@ struct IdentityLifecycle: Sendable {
         return bundle
     }
 
-    private func attest(_ token: String, bundle: TrustBundle) async throws -> AgentIdentity {
-        let identity = try await self.retrying("the agent was not attested") {
-            try await self.attestation.attest(joinToken: token, bundle: bundle)
+    /// Attests, knowing the server by one of the bundles, tried in turn; that one is trusted from then on.
+    private func attest(_ token: String, bundles: [TrustBundle]) async throws -> AgentIdentity {
+        var attempt = 0
+        let (identity, bundle) = try await self.retrying("the agent was not attested") {
+            let bundle = bundles[attempt % bundles.count]
+            attempt += 1
+            return (try await self.attestation.attest(joinToken: token, bundle: bundle), bundle)
         }
+        if bundle != bundles.first { self.trust(bundle) }
         self.logger.info(
             "agent attested",
             metadata: [
@@ -110,9 +125,20 @@ struct IdentityLifecycle: Sendable {
                 }
             }
             group.addTask {
+                var isWarned = false
                 for await denied in self.connections.denial.updates() {
                     guard let denied, let current = self.connections.current.current else { continue }
-                    if denied.identity.serialNumber == current.identity.serialNumber { return .denied(denied.denial) }
+                    guard denied.identity.serialNumber == current.identity.serialNumber else { continue }
+                    // One clock that jumps ahead at the server must not end every agent.
+                    if denied.denial == .expired, self.instants.now() < denied.identity.notAfter {
+                        if isWarned { continue }
+                        isWarned = true
+                        self.logger.warning(
+                            "the server finds the agent's identity expired, by the agent's clock it is not",
+                            metadata: [LogKey.expiresAt: "\(denied.identity.notAfter.formatted(.iso8601))"])
+                        continue
+                    }
+                    return .denied(denied.denial)
                 }
                 throw CancellationError()
             }
@@ -122,7 +148,7 @@ struct IdentityLifecycle: Sendable {
         }
     }
 
-    /// Repeats what failed because the server was not reached.
+    /// Repeats what failed because the server was not reached, or failed itself.
     private func retrying<Result>(
         _ message: Logger.Message, _ body: () async throws -> Result
     ) async throws -> Result {
@@ -132,7 +158,7 @@ struct IdentityLifecycle: Sendable {
         while true {
             do {
                 return try await body()
-            } catch let error as RPCError where error.isTransient {
+            } catch let error as RPCError where error.isTransient || error.isServerFailure {
                 try Task.checkCancellation()
                 failures.failed(error, self.logger)
                 try await self.instants.sleep(for: backoff.next(using: &generator))

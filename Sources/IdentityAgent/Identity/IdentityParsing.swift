@@ -12,6 +12,9 @@ extension Spire_Api_Types_X509SVID {
 
     /// The agent's own identity in a reply of the server: it must be an agent's, and trusted by the bundle.
     ///
+    /// Where the agent's clock is behind the server's, it is judged at the moment from which it is valid: it was issued
+    /// this moment, and a join token or a renewal is not lost to a clock.
+    ///
     /// - Throws: ``AgentError/serverReplyInvalid(_:)``.
     func agentIdentity(
         key: KeyPair, expected: SPIFFEID?, bundle: TrustBundle, now: Date
@@ -19,7 +22,8 @@ extension Spire_Api_Types_X509SVID {
         let identity: SPIFFE.X509SVID
         do {
             identity = try self.svid(privateKey: key.pkcs8DER)
-            _ = try VerifiedX509SVID.validate(identity.certificates, bundles: TrustBundles([bundle]), now: now)
+            _ = try VerifiedX509SVID.validate(
+                identity.certificates, bundles: TrustBundles([bundle]), now: max(now, identity.notBefore))
         } catch {
             throw .serverReplyInvalid("the agent's X509-SVID: \(error)")
         }

@@ -8,13 +8,15 @@ import Rotation
 import SPIFFE
 import SwiftProtobuf
 
-/// Keeps the agent's identity young: a new key and certificate at half of the life of the old one.
+/// Keeps the agent's identity young: a new key and certificate at half of the life of the old one, or at once when the
+/// authority that issued it is withdrawn.
 struct IdentityRenewal: Sendable {
     static let timeout: Duration = .seconds(30)
 
     let connections: ServerConnections
     let store: AgentDataStore
     let bundle: @Sendable () -> TrustBundle
+    let snapshots: Watched<WorkloadSnapshot>
     let instants: Instants
     let randomness: RandomSource
     let logger: Logger
@@ -24,10 +26,12 @@ struct IdentityRenewal: Sendable {
     /// - Throws: ``AgentError/identityExpired(_:_:)`` when the identity expired before it was renewed.
     func run(_ first: AgentIdentity) async throws -> Never {
         var identity = first
+        // An authority that goes on although it was withdrawn is not asked again and again.
+        var watchesAuthority = true
         while true {
-            var generator = self.randomness()
-            try await self.instants.sleep(until: identity.renewal(using: &generator))
+            try await self.waitUntilDue(identity, watchesAuthority: watchesAuthority)
             identity = try await self.renewed(identity)
+            watchesAuthority = !self.snapshots.current.hasWithdrawn(identity)
             self.connections.use(identity)
             self.logger.info(
                 "agent identity renewed",
@@ -35,6 +39,22 @@ struct IdentityRenewal: Sendable {
                     LogKey.agentID: "\(identity.id)",
                     LogKey.expiresAt: "\(identity.notAfter.formatted(.iso8601))",
                 ])
+        }
+    }
+
+    private func waitUntilDue(_ identity: AgentIdentity, watchesAuthority: Bool) async throws {
+        var generator = self.randomness()
+        let renewal = identity.renewal(using: &generator)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.instants.sleep(until: renewal) }
+            if watchesAuthority {
+                group.addTask {
+                    for await snapshot in self.snapshots.updates() where snapshot.hasWithdrawn(identity) { return }
+                    throw CancellationError()
+                }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
         }
     }
 
@@ -56,8 +76,8 @@ struct IdentityRenewal: Sendable {
                 guard self.instants.now() < identity.notAfter else {
                     throw AgentError.identityExpired(identity.id, identity.notAfter)
                 }
-                let next = self.instants.now().addingTimeInterval(backoff.next(using: &generator) / .seconds(1))
-                try await self.instants.sleep(until: min(next, identity.notAfter))
+                let left = identity.notAfter.timeIntervalSince(self.instants.now())
+                try await self.instants.sleep(for: min(backoff.next(using: &generator), .seconds(max(0, left))))
             }
         }
     }
@@ -73,5 +93,12 @@ struct IdentityRenewal: Sendable {
             key: key, expected: identity.id, bundle: bundle, now: self.instants.now())
         try await self.store.save(renewed.svid, bundle: bundle)
         return renewed
+    }
+}
+
+extension WorkloadSnapshot {
+    /// Whether the authority that issued an identity has been withdrawn.
+    fileprivate func hasWithdrawn(_ identity: AgentIdentity) -> Bool {
+        identity.svid.authorityKeyIdentifier.map { self.withdrawnAuthorities.contains($0) } ?? false
     }
 }

@@ -21,7 +21,7 @@ struct NodeAttestation: Sendable {
     ///
     /// The new key is on disk before the token is used, and the identity before it is returned.
     ///
-    /// - Throws: ``AgentError``; `RPCError` when the server was not reached and the token may still be good.
+    /// - Throws: ``AgentError``; `RPCError` when the server was not reached, or failed, and the token may still be good.
     func attest(joinToken: String, bundle: TrustBundle) async throws -> AgentIdentity {
         do {
             try JoinTokenAttestation.validate(token: joinToken)
@@ -61,7 +61,7 @@ struct NodeAttestation: Sendable {
                     throw AgentError.serverReplyInvalid("the attestation ended without a result")
                 }
             }
-        } catch let error as RPCError where !error.isTransient {
+        } catch let error as RPCError where !error.isTransient && !error.isServerFailure {
             throw AgentError.attestationRefused(error.code, error.message)
         }
     }

@@ -13,6 +13,11 @@ extension RPCError {
         return deepest.map { "\($0)" }
     }
 
+    /// Whether the server failed at what it was asked, and did not refuse it.
+    var isServerFailure: Bool {
+        self.code == .internalError || self.code == .unknown
+    }
+
     /// Whether trying again later may help: the server was not reached, or is not able to answer now.
     var isTransient: Bool {
         switch self.code {

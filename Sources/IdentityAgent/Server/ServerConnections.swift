@@ -1,5 +1,6 @@
 import FoundationEssentials
 import GRPCCore
+import Logging
 import ProtoRPC
 import Rotation
 import SPIFFE
@@ -36,9 +37,11 @@ final class ServerConnections: Sendable {
     let denial = Watched<Denied?>(nil)
     private let state = Mutex(Wanted())
     private let wanted = Watched(Wanted())
+    private let logger: Logger
     private let makeClient: @Sendable (AgentIdentity) throws -> ServerClient
 
-    init(makeClient: @escaping @Sendable (AgentIdentity) throws -> ServerClient) {
+    init(logger: Logger, makeClient: @escaping @Sendable (AgentIdentity) throws -> ServerClient) {
+        self.logger = logger
         self.makeClient = makeClient
     }
 
@@ -61,7 +64,7 @@ final class ServerConnections: Sendable {
                 let previous = self.current.current
                 if let identity = wanted.identity {
                     let client = try self.makeClient(identity)
-                    group.addTask { try await client.runConnections() }
+                    group.addTask { try await self.runConnections(of: client) }
                     self.current.publish(Connection(number: wanted.number, identity: identity, client: client))
                 } else {
                     self.current.publish(nil)
@@ -73,6 +76,15 @@ final class ServerConnections: Sendable {
             group.cancelAll()
         }
         try Task.checkCancellation()
+    }
+
+    /// Runs a client's connections until it is told to end, which may be before it began.
+    private func runConnections(of client: ServerClient) async throws {
+        do {
+            try await client.runConnections()
+        } catch let error as RuntimeError where error.code == .clientIsStopped {
+            self.logger.debug("a connection was replaced before it was used")
+        }
     }
 
     /// Waits for a connection, other than `previous` if given.

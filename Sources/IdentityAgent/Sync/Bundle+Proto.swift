@@ -39,6 +39,18 @@ extension TrustBundle {
     }
 }
 
+extension ServerBundle {
+    /// Reads a bundle as SPIRE's API has it, with what it says of its authorities.
+    init(_ proto: Spire_Api_Types_Bundle, trustDomain: TrustDomain) throws(BundleReplyError) {
+        var tainted = Spire_Api_Types_Bundle()
+        tainted.trustDomain = proto.trustDomain
+        tainted.x509Authorities = proto.x509Authorities.filter(\.tainted)
+        self.init(
+            trust: try TrustBundle(proto, trustDomain: trustDomain),
+            tainted: try TrustBundle(tainted, trustDomain: trustDomain).authorityKeyIdentifiers)
+    }
+}
+
 extension JWTAuthority {
     fileprivate init?(_ proto: Spire_Api_Types_JWTKey) {
         guard let key = try? PublicKey(subjectPublicKeyInfoDER: Array(proto.publicKey)) else { return nil }

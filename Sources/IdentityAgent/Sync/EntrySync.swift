@@ -28,9 +28,24 @@ final class EntrySync: Sendable {
     private let instants: Instants
     private let randomness: RandomSource
     private let logger: Logger
-    private let merge = Mutex(EntryMerge())
+    private let held = Mutex(Held())
     private let failures = FailureLog("the agent is not in touch with the server")
     private let changes = Mutex(0)
+
+    /// What the server told, and to whom.
+    ///
+    /// Entries and positions are an agent's own: one that was attested again under another SPIFFE ID begins anew.
+    private struct Held: Sendable {
+        var owner: SPIFFEID?
+        var merge = EntryMerge()
+        /// Whether the cache has the entries of this owner.
+        var isPublished = false
+
+        /// Begins anew where another agent is asked for than before.
+        mutating func belong(to owner: SPIFFEID) {
+            if self.owner != owner { self = Held(owner: owner) }
+        }
+    }
 
     init(
         connections: ServerConnections, cache: WorkloadCache, store: AgentDataStore,
@@ -84,9 +99,10 @@ final class EntrySync: Sendable {
     }
 
     private func takePushes(_ connection: ServerConnections.Connection) async throws {
-        let position = self.merge.withLock { merge in
-            merge.abandonPending()
-            return merge.position
+        let position = self.held.withLock { held in
+            held.belong(to: connection.identity.id)
+            held.merge.abandonPending()
+            return held.merge.position
         }
         let request = Signet_Agent_V1_WatchAuthorizedEntriesRequest.with {
             $0.epoch = position?.epoch ?? ""
@@ -105,8 +121,10 @@ final class EntrySync: Sendable {
         let message = EntryMerge.Message(
             position: ChangePosition(epoch: response.epoch, number: response.sequence), isFull: response.full,
             entries: entries, removedEntryIDs: response.removedEntryIds + refused, hasMore: response.more)
-        let table: EntryTable? = try self.merge.withLock { merge in
-            try merge.apply(message) ? EntryTable(merge.entries.values) : nil
+        let table: EntryTable? = try self.held.withLock { held in
+            guard try held.merge.apply(message) else { return nil }
+            held.isPublished = true
+            return EntryTable(held.merge.entries.values)
         }
         let bundle = response.hasBundle ? self.bundle(response.bundle) : nil
         self.cache.update(entries: table, bundle: bundle, now: self.instants.now())
@@ -116,13 +134,16 @@ final class EntrySync: Sendable {
 
     /// Asks for the bundle now and then.
     ///
+    /// An answer that a push overtook may be the older one, and is not used.
+    ///
     /// - Throws: when the server does not answer; the connection is then made anew.
     private func refreshBundle() async throws {
         while true {
             try await self.instants.sleep(for: Self.backstopInterval)
+            let before = self.cache.current.bundles.own
             let reply = try await self.connections.call(BundleMethods.getBundle, .init(), timeout: Self.timeout)
             guard let bundle = self.bundle(reply) else { continue }
-            self.cache.update(entries: nil, bundle: bundle, now: self.instants.now())
+            self.cache.replace(before, with: bundle)
             try await self.keep(bundle)
         }
     }
@@ -144,19 +165,24 @@ final class EntrySync: Sendable {
 
     private func pollOnce(_ connection: ServerConnections.Connection) async throws {
         let reader = EntryReader(trustDomain: self.trustDomain, logger: self.logger)
-        let held = self.merge.withLock { $0 }
+        let merge = self.held.withLock { held in
+            held.belong(to: connection.identity.id)
+            return held.merge
+        }
         let entries = try await self.connections.judging(connection) {
-            try await EntryPoll(connection: connection, reader: reader).entries(held: held)
+            try await EntryPoll(connection: connection, reader: reader).entries(held: merge)
         }
-        let table: EntryTable? = try self.merge.withLock { merge in
-            let before = merge.entries
-            try merge.replace(with: entries)
-            return merge.entries == before && self.cache.current.isSynchronized
-                ? nil : EntryTable(merge.entries.values)
+        let table: EntryTable? = try self.held.withLock { held in
+            let before = held.merge.entries
+            try held.merge.replace(with: entries)
+            defer { held.isPublished = true }
+            return held.merge.entries == before && held.isPublished ? nil : EntryTable(held.merge.entries.values)
         }
+        // In force whatever comes of the bundle: the next answer is compared with it.
+        if let table { self.cache.update(entries: table, bundle: nil, now: self.instants.now()) }
         let reply = try await self.connections.call(BundleMethods.getBundle, .init(), timeout: Self.timeout)
         let bundle = self.bundle(reply)
-        self.cache.update(entries: table, bundle: bundle, now: self.instants.now())
+        self.cache.update(entries: nil, bundle: bundle, now: self.instants.now())
         self.madeProgress()
         try await self.keep(bundle)
     }
@@ -164,10 +190,10 @@ final class EntrySync: Sendable {
     // MARK: - Both
 
     /// The bundle of a reply; nil when it is refused, and the last one stays in force.
-    private func bundle(_ proto: Spire_Api_Types_Bundle) -> TrustBundle? {
+    private func bundle(_ proto: Spire_Api_Types_Bundle) -> ServerBundle? {
         do {
-            let bundle = try TrustBundle(proto, trustDomain: self.trustDomain)
-            guard !bundle.x509Authorities.isEmpty else {
+            let bundle = try ServerBundle(proto, trustDomain: self.trustDomain)
+            guard !bundle.trust.x509Authorities.isEmpty else {
                 self.logger.warning("a trust bundle without X.509 authorities is not used")
                 return nil
             }
@@ -183,10 +209,11 @@ final class EntrySync: Sendable {
         if self.failures.succeeded(self.logger) { self.cache.retryFailures() }
     }
 
-    private func keep(_ bundle: TrustBundle?) async throws {
-        guard let bundle else { return }
+    /// Writes the bundle in force to disk, if there is word of one.
+    private func keep(_ bundle: ServerBundle?) async throws {
+        guard bundle != nil else { return }
         do {
-            try await self.store.save(bundle: bundle)
+            try await self.store.save(bundle: self.cache.current.bundles.own)
         } catch {
             self.logger.error("the trust bundle was not written to disk", metadata: [LogKey.error: "\(error)"])
         }

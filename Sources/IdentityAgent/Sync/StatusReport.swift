@@ -6,7 +6,7 @@ import Rotation
 import SPIFFE
 import SwiftProtobuf
 
-/// Tells the server once which program this agent is.
+/// Tells the server which program this agent is, once under each of its SPIFFE IDs.
 struct StatusReport: Sendable {
     private static let timeout: Duration = .seconds(10)
     private static let retryInterval: Duration = .seconds(15)
@@ -17,8 +17,19 @@ struct StatusReport: Sendable {
     let instants: Instants
     let logger: Logger
 
-    /// Returns once the server knows, or does not want to.
+    /// Runs until cancelled.
     func run() async throws {
+        var reported: SPIFFEID?
+        for await connection in self.connections.current.updates() {
+            guard let id = connection?.identity.id, id != reported else { continue }
+            try await self.report()
+            reported = id
+        }
+        throw CancellationError()
+    }
+
+    /// Returns once the server knows, or does not want to.
+    private func report() async throws {
         while true {
             _ = try await self.connections.connection()
             let serial = self.cache.current.bundles.own.sequenceNumber ?? 0

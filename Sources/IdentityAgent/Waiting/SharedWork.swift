@@ -18,11 +18,14 @@ package final class SharedWork<Key: Hashable & Sendable, Value: Sendable>: Senda
     private let state = Mutex(State())
     private let orders: AsyncStream<Key>
     private let order: AsyncStream<Key>.Continuation
+    private let runningLimit: Int
     private let work: @Sendable (Key) async throws -> Value
 
     /// - Parameters:
     ///   - limit: How many works may wait to begin; more are refused with ``SharedWorkError/tooMuch``.
-    package init(limit: Int, work: @escaping @Sendable (Key) async throws -> Value) {
+    ///   - runningLimit: How many works run at once; at least 1.
+    package init(limit: Int, runningLimit: Int, work: @escaping @Sendable (Key) async throws -> Value) {
+        self.runningLimit = runningLimit
         (self.orders, self.order) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(limit))
         self.work = work
     }
@@ -32,8 +35,15 @@ package final class SharedWork<Key: Hashable & Sendable, Value: Sendable>: Senda
     /// For one task.
     package func run() async throws {
         defer { self.end() }
-        await withDiscardingTaskGroup { group in
+        await withTaskGroup(of: Void.self) { group in
+            var running = 0
             for await key in self.orders {
+                if running == self.runningLimit {
+                    await group.next()
+                    running -= 1
+                }
+                guard self.isWanted(key) else { continue }
+                running += 1
                 group.addTask {
                     let result: Result<Value, any Error>
                     do { result = .success(try await self.work(key)) } catch { result = .failure(error) }
@@ -44,6 +54,20 @@ package final class SharedWork<Key: Hashable & Sendable, Value: Sendable>: Senda
             group.cancelAll()
         }
         throw CancellationError()
+    }
+
+    /// How many wait for a result.
+    package var waitingCount: Int {
+        self.state.withLock { state in state.waiting.values.reduce(0) { $0 + $1.count } }
+    }
+
+    /// Whether somebody still waits for a work that has not begun; it is forgotten otherwise.
+    private func isWanted(_ key: Key) -> Bool {
+        self.state.withLock { state in
+            if state.waiting[key]?.isEmpty == false { return true }
+            state.waiting[key] = nil
+            return false
+        }
     }
 
     /// The result of the work for a key, begun now unless it is under way.

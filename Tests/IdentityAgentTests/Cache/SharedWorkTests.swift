@@ -1,5 +1,6 @@
 import IdentityAgent
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Work shared by those who wait for it", .timeLimit(.minutes(1)))
@@ -21,7 +22,7 @@ struct SharedWorkTests {
     func once() async throws {
         let count = Mutex(0)
         let (gate, open) = AsyncStream<Void>.makeStream()
-        let work = SharedWork<String, Int>(limit: 10) { _ in
+        let work = SharedWork<String, Int>(limit: 10, runningLimit: 2) { _ in
             for await _ in gate {}
             return count.withLock { count in
                 count += 1
@@ -31,6 +32,7 @@ struct SharedWorkTests {
         try await self.running(work) { () async throws in
             try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 1...50 { group.addTask { try await work.value(for: "key") } }
+                while work.waitingCount < 50 { await Task.yield() }
                 open.finish()
                 for try await value in group { #expect(value == 1) }
             }
@@ -40,7 +42,7 @@ struct SharedWorkTests {
     @Test("one who gives up does not take the result from the others")
     func cancelled() async throws {
         let (gate, open) = AsyncStream<Void>.makeStream()
-        let work = SharedWork<String, Int>(limit: 10) { _ in
+        let work = SharedWork<String, Int>(limit: 10, runningLimit: 2) { _ in
             for await _ in gate {}
             return 7
         }
@@ -63,10 +65,45 @@ struct SharedWorkTests {
         }
     }
 
+    @Test("no more than the limit run at once, and what nobody waits for any more is not begun")
+    func runningLimit() async throws {
+        let begun = Recorded<String>()
+        let (gate, open) = AsyncStream<Void>.makeStream()
+        let work = SharedWork<String, Int>(limit: 10, runningLimit: 1) { key in
+            begun.append(key)
+            if key == "a" { for await _ in gate {} }
+            return 1
+        }
+        try await self.running(work) { () async throws in
+            try await withThrowingTaskGroup(of: Int?.self) { group in
+                group.addTask { try await work.value(for: "a") }
+                while begun.values.isEmpty { await Task.yield() }
+                group.addTask { try await work.value(for: "b") }
+                while work.waitingCount < 2 { await Task.yield() }
+                group.addTask {
+                    await withTaskGroup(of: Int?.self) { impatient in
+                        impatient.addTask { try? await work.value(for: "c") }
+                        while work.waitingCount < 3 { await Task.yield() }
+                        impatient.cancelAll()
+                        return await impatient.next() ?? nil
+                    }
+                }
+                let impatient = try await group.next()
+                #expect(impatient == .some(nil))
+                #expect(begun.values == ["a"])
+                open.finish()
+                for try await value in group { #expect(value == 1) }
+                let last = try await work.value(for: "d")
+                #expect(last == 1)
+            }
+        }
+        #expect(begun.values == ["a", "b", "d"])
+    }
+
     @Test("a failure reaches everybody, and the next one tries again")
     func failure() async throws {
         let isFirst = Mutex(true)
-        let work = SharedWork<String, Int>(limit: 10) { _ in
+        let work = SharedWork<String, Int>(limit: 10, runningLimit: 2) { _ in
             let fails = isFirst.withLock { isFirst in
                 defer { isFirst = false }
                 return isFirst

@@ -86,6 +86,37 @@ struct WorkloadCacheStateTests {
         #expect(self.ids(state.plan(now: self.now).0) == [["a"]])
     }
 
+    @Test("what a tainted or removed authority issued is replaced at once, and not again and again by its like")
+    func withdrawnAuthority() throws {
+        let other = try TestAuthority(trustDomain: "example.org").bundle
+        let authorities = self.authority.bundle.authorityKeyIdentifiers
+        #expect(authorities.count == 1)
+        let cases: [(TrustBundle, Set<[UInt8]>)] = [(self.authority.bundle, authorities), (other, [])]
+        for (bundle, tainted) in cases {
+            var state = self.state([try entry("a")])
+            _ = try self.sign(&state, at: self.now)
+            state.replace(self.authority.bundle)
+            #expect(self.ids(state.plan(now: self.now).0).isEmpty)
+            state.replace(bundle, tainted: tainted)
+            #expect(state.snapshot.svids["a"] != nil)
+            #expect(try self.sign(&state, at: self.now) == ["a"])
+            let plan = state.plan(now: self.now).0
+            #expect(plan.batches.isEmpty)
+            #expect((0.2...0.25).contains(try #require(plan.nextLook).timeIntervalSince(self.now)))
+            // An authority that comes back is as good as before.
+            state.replace(self.authority.bundle)
+            #expect(state.snapshot.withdrawnAuthorities.isDisjoint(with: authorities))
+        }
+    }
+
+    @Test("an entry that was given the ID of another one is signed for at once, whatever its revision")
+    func reusedID() throws {
+        var state = self.state([try entry("a")])
+        _ = try self.sign(&state, at: self.now)
+        state.replace(EntryTable([try entry("a", age: -5)]))
+        #expect(self.ids(state.plan(now: self.now).0) == [["a"]])
+    }
+
     @Test("an entry whose SPIFFE ID changed serves the old one no more")
     func newID() throws {
         var state = self.state([try entry("a", "/web")])
@@ -123,7 +154,7 @@ struct WorkloadCacheStateTests {
         #expect(self.ids(state.plan(now: self.now).0).isEmpty)
     }
 
-    @Test("a batch that fails is tried again in halves, at once, and batches grow again")
+    @Test("a batch that is too much is tried again in halves, at once, and batches grow where something is issued")
     func halving() throws {
         var state = self.state(try (0..<8).map { try entry("\($0)") }, batchLimit: 8, parallel: 1)
         let batch = try #require(state.plan(now: self.now).0.batches.first)
@@ -131,9 +162,42 @@ struct WorkloadCacheStateTests {
         state.split(batch)
         #expect(self.ids(state.plan(now: self.now).0) == [["0", "1", "2", "3"]])
         #expect(state.batchLimit == 4)
-        state.grow()
-        state.grow()
+        var random = SeededRandom(seed: 1)
+        let half = Array(batch.prefix(4))
+        state.complete(half, [:], now: self.now, using: &random)
+        #expect(state.batchLimit == 4)
+        #expect(try self.sign(&state, at: self.now) == ["4", "5", "6", "7"])
         #expect(state.batchLimit == 8)
+    }
+
+    @Test("a batch that fails for another reason is tried again together, later each time")
+    func failedBatch() throws {
+        var random = SeededRandom(seed: 1)
+        var state = self.state(try (0..<8).map { try entry("\($0)") }, batchLimit: 8, parallel: 1)
+        var delays: [Double] = []
+        var now = self.now
+        for _ in 1...2 {
+            let plan = state.plan(now: now).0
+            #expect(plan.batches.map(\.count) == [8])
+            state.fail(plan.batches[0], "refused", now: now, using: &random)
+            let next = try #require(state.plan(now: now).0.nextLook)
+            delays.append(next.timeIntervalSince(now))
+            now = next
+        }
+        #expect((0.2...0.25).contains(delays[0]))
+        #expect((0.4...0.5).contains(delays[1]))
+        #expect(state.snapshot.failures.count == 8)
+        #expect(self.ids(state.plan(now: now).0).map(\.count) == [8])
+    }
+
+    @Test("a clock that is set back delays no retry")
+    func clockSetBack() throws {
+        var random = SeededRandom(seed: 1)
+        var state = self.state([try entry("a")])
+        let batch = try #require(state.plan(now: self.now).0.batches.first)
+        state.complete(batch, ["a": .failed("refused")], now: self.now, using: &random)
+        #expect(self.ids(state.plan(now: self.now).0).isEmpty)
+        #expect(self.ids(state.plan(now: self.now.addingTimeInterval(-3_600)).0) == [["a"]])
     }
 
     @Test("after a failure an entry waits, longer each time; its reason is known")

@@ -96,6 +96,21 @@ struct AgentDataStoreTests {
         #expect(loaded.bundle.x509Authorities == self.authority.bundle.x509Authorities)
     }
 
+    @Test("an agent that stops while it deletes its identity has none, and not a broken one")
+    func stoppedDuringDeletion() async throws {
+        _ = try await self.saved()
+        let store = self.store()
+        _ = try await store.load()
+        // A key file that cannot be removed stands for the moment before it is.
+        let keys = self.directory.path("agent-keys.json")
+        try FileManager.default.removeItem(atPath: keys)
+        try FileManager.default.createDirectory(atPath: keys, withIntermediateDirectories: false)
+        await #expect(throws: AgentError.self) { try await store.deleteIdentity() }
+        try FileManager.default.removeItem(atPath: keys)
+        let loaded = try #require(try await self.store().load())
+        #expect(loaded.identity == nil)
+    }
+
     @Test("a new bundle is kept beside the identity")
     func newBundle() async throws {
         let svid = try await self.saved()

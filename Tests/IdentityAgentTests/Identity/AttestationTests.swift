@@ -61,6 +61,30 @@ struct AttestationTests {
         #expect("\(try #require(error))".contains("signet token generate"))
     }
 
+    @Test(
+        "a server that fails at attesting is tried again: the token may still be good",
+        arguments: [RPCError.Code.internalError, .unknown, .unavailable])
+    func failingServer(code: RPCError.Code) async throws {
+        try await withServingAgent(script: { $0.attestationErrors = [code] }) { _, plane async throws in
+            #expect(plane.count("AttestAgent") == 2)
+        }
+    }
+
+    @Test("an agent whose clock is a minute behind the server's attests all the same")
+    func clockBehind() async throws {
+        let plane = try ScriptedControlPlane(
+            instants: Instants(
+                now: { Date().addingTimeInterval(60) },
+                sleepUntil: { try await Instants.system.sleep(until: $0.addingTimeInterval(-60)) }))
+        let directory = try TemporaryDirectory()
+        try await plane.running { port in
+            try await withAgent(of: plane, port: port, in: directory) { agent async throws in
+                await agent.waitUntilServing()
+            }
+        }
+        #expect(plane.count("AttestAgent") == 1)
+    }
+
     @Test("without identity and token the agent does not start")
     func noToken() async throws {
         let error = try await self.failure(

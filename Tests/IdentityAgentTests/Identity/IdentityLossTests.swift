@@ -6,6 +6,7 @@ import Rotation
 import SPIFFE
 import TestSupport
 import Testing
+import WorkloadAPIProtos
 
 @Suite("Renewal and loss of the agent's identity", .timeLimit(.minutes(1)))
 struct IdentityLossTests {
@@ -47,7 +48,7 @@ struct IdentityLossTests {
         "an agent that the server does not accept any more, and that has no token left, stops and says what to do",
         arguments: [
             (ScriptedControlPlane.Denial.agentNotAttested, AgentDenial.notAttested),
-            (.agentExpired, .expired), (.agentNotActive, .notActive), (.agentMustReattest, .mustReattest),
+            (.agentNotActive, .notActive), (.agentMustReattest, .mustReattest),
         ])
     func mustReattest(reason: ScriptedControlPlane.Denial, denial: AgentDenial) async throws {
         let directory = try TemporaryDirectory()
@@ -61,10 +62,15 @@ struct IdentityLossTests {
         #expect(try directory.names().contains("agent-keys.json"))
     }
 
-    @Test("an agent with an unused token attests again when the server does not know it any more")
-    func reattests() async throws {
+    /// Runs an agent that has an identity on disk and an unused token, until it has attested again with it.
+    private func reattesting(
+        script: @escaping @Sendable (inout ScriptedControlPlane.Script) -> Void = { _ in },
+        losing lose: @escaping @Sendable (RunningAgent, ScriptedControlPlane) async throws -> Void = { _, _ in },
+        _ check: @escaping @Sendable (RunningAgent, ScriptedControlPlane) async throws -> Void
+    ) async throws {
         let plane = try ScriptedControlPlane(instants: .system)
         plane.script { $0.joinTokens.insert("token-2") }
+        plane.script(script)
         let directory = try TemporaryDirectory()
         try await plane.running { port in
             try await withAgent(of: plane, port: port, in: directory) { agent in await agent.waitUntilServing() }
@@ -73,14 +79,83 @@ struct IdentityLossTests {
                 $0.joinToken = "token-2"
             } _: { agent async throws in
                 await agent.waitUntilServing()
-                let before = plane.count("WatchAuthorizedEntries")
+                await plane.waitForCalls("PostStatus", 2)
+                try await lose(agent, plane)
                 plane.script { $0.denial = .agentNotAttested }
                 await plane.waitForCalls("AttestAgent", 2)
                 plane.script { $0.denial = nil }
-                await plane.waitForCalls("WatchAuthorizedEntries", before + 1)
+                try await check(agent, plane)
             }
         }
         #expect(plane.count("AttestAgent") == 2)
+    }
+
+    @Test("an agent with an unused token attests again, and begins anew under its new SPIFFE ID")
+    func reattests() async throws {
+        try await self.reattesting { _, plane async throws in
+            let first = plane.calls.values.first { $0.method == "WatchAuthorizedEntries" }
+            #expect(first?.agentSerial != nil)
+            await plane.waitForCall { $0.method == "PostStatus" && $0.agentSerial != first?.agentSerial }
+            await plane.waitForCall {
+                $0.method == "WatchAuthorizedEntries" && $0.agentSerial != first?.agentSerial
+            }
+            let last = plane.calls.values.last { $0.method == "WatchAuthorizedEntries" }
+            #expect(last?.agentSerial != first?.agentSerial)
+            #expect(last?.detail == "/0")
+        }
+    }
+
+    @Test("an agent that attests again and is authorised for nothing serves nothing of the old one's")
+    func reattestsPolling() async throws {
+        try await self.reattesting {
+            $0.pushes = false
+            $0.entries = [.entry("a", "/a")]
+        } losing: { _, plane in
+            plane.script { $0.entries = [] }
+        } _: { agent, _ async throws in
+            while true {
+                do {
+                    _ = try await agent.first(WorkloadAPIMethods.fetchX509SVID)
+                } catch let error as RPCError where error.code == .permissionDenied {
+                    return
+                }
+            }
+        }
+    }
+
+    @Test("an agent whose bundle does not know the server any more attests again by the configured one")
+    func reattestsByConfiguredBundle() async throws {
+        let other = try TestAuthority(trustDomain: "example.org", now: Date()).bundle
+        try await self.reattesting {
+            $0.entries = [.entry("a", "/a")]
+        } losing: { agent, plane async throws in
+            plane.script {
+                $0.sequence += 1
+                $0.bundle = other
+            }
+            while true {
+                let bundles = try await agent.first(WorkloadAPIMethods.fetchX509Bundles)
+                if bundles.bundles["spiffe://example.org"] == Data(other.x509AuthoritiesDER()) { return }
+            }
+        } _: { _, plane async throws in
+            let first = plane.calls.values.first { $0.method == "WatchAuthorizedEntries" }
+            await plane.waitForCall {
+                $0.method == "WatchAuthorizedEntries" && $0.agentSerial != first?.agentSerial
+            }
+        }
+    }
+
+    @Test("that the server finds an identity expired ends no agent by whose clock it is not")
+    func foundExpired() async throws {
+        try await withServingAgent { agent, plane async throws in
+            plane.script { $0.denial = .agentExpired }
+            while !agent.log.entries.contains(where: { "\($0.message)".contains("by the agent's clock it is not") }) {
+                await Task.yield()
+            }
+            plane.script { $0.denial = nil }
+            plane.register(.entry("a", "/a"))
+            await plane.waitForCalls("BatchNewX509SVID", 1)
+        }
     }
 
     @Test("an identity is renewed at half of its life, up to a tenth sooner or later, with another certificate")
@@ -90,9 +165,18 @@ struct IdentityLossTests {
             instants: time.instants, script: { $0.agentLifetime = .seconds(1_000) }
         ) { agent, plane async throws in
             let serving = plane.calls.values.first { $0.method == "WatchAuthorizedEntries" }?.agentSerial
-            time.advance(by: .seconds(399))
-            #expect(plane.count("RenewAgent") == 0)
-            time.advance(by: .seconds(202))
+            // The backstop comes before.
+            try await time.waitForSleepers(2)
+            let begin = time.now
+            while plane.count("RenewAgent") == 0 {
+                let asked = plane.count("GetBundle")
+                let next = try #require(time.nextDeadline)
+                time.advance(to: next)
+                // Whatever was due has been done.
+                while plane.count("GetBundle") == asked, plane.count("RenewAgent") == 0 { await Task.yield() }
+                try await time.waitForSleepers(2)
+            }
+            #expect((400...600).contains(time.now.timeIntervalSince(begin)))
             await plane.waitForCalls("WatchAuthorizedEntries", 2)
             let renewals = plane.calls.values.filter { $0.method == "RenewAgent" }
             #expect(renewals.map(\.agentSerial) == [serving])
@@ -100,6 +184,31 @@ struct IdentityLossTests {
             #expect(last?.agentSerial != serving)
             // The new connection goes on where the old one was.
             #expect(last?.detail == "epoch-1/1")
+        }
+    }
+
+    @Test("when the authority of an identity is tainted, agent and workloads get others at once, and only once")
+    func tainted() async throws {
+        let time = ManualInstants()
+        try await withServingAgent(
+            instants: time.instants, script: { $0.entries = [.entry("a", "/a")] }
+        ) { agent, plane async throws in
+            try await agent.watchingX509SVIDs { stream async throws in
+                let first = try await stream.next()
+                plane.script {
+                    $0.sequence += 1
+                    $0.isTainted = true
+                    $0.bundle = TrustBundle(
+                        trustDomain: plane.authority.trustDomain, x509Authorities: [plane.authority.certificate],
+                        sequenceNumber: 2)
+                }
+                _ = try await stream.next { $0.svids.first?.x509Svid != first.svids.first?.x509Svid }
+                await plane.waitForCalls("RenewAgent", 1)
+                await plane.waitForCalls("WatchAuthorizedEntries", 2)
+            }
+            // The authority is still the tainted one: no time has passed, so nothing is asked again.
+            #expect(plane.count("RenewAgent") == 1)
+            #expect(plane.count("BatchNewX509SVID") == 2)
         }
     }
 

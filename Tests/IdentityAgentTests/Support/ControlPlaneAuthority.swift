@@ -10,6 +10,7 @@ struct ControlPlaneAuthority: Sendable {
     let trustDomain: TrustDomain
     let certificate: Certificate
     let tokens: TestAuthority
+    private static let keyIdentifier: [UInt8] = Array(1...20)
     private let key = P256.Signing.PrivateKey()
     private let now: @Sendable () -> Date
 
@@ -18,11 +19,12 @@ struct ControlPlaneAuthority: Sendable {
         self.now = now
         self.tokens = try TestAuthority(trustDomain: trustDomain, now: now())
         var contents = TestCertificate(now: now(), lifetime: .seconds(86_400))
+        contents.notBefore = now().addingTimeInterval(-3_600)
         contents.subject = try DistinguishedName { OrganizationName("control plane") }
         contents.uriNames = [self.trustDomain.id.uri]
         contents.becomeSigning()
         self.certificate = try contents.certificate(
-            publicKey: .init(self.key.publicKey), keyIdentifier: nil, issuer: contents.subject,
+            publicKey: .init(self.key.publicKey), keyIdentifier: Self.keyIdentifier, issuer: contents.subject,
             issuerKey: .init(self.key), issuerKeyIdentifier: nil)
     }
 
@@ -32,24 +34,27 @@ struct ControlPlaneAuthority: Sendable {
             jwtAuthorities: [self.tokens.jwtAuthority], sequenceNumber: 1, refreshHint: .seconds(300))
     }
 
-    /// Signs for a key; backdated by ten seconds, as control planes do.
+    /// Signs for a key; backdated by ten seconds, as control planes do, unless told otherwise.
     func sign(
-        id: String, publicKey: Certificate.PublicKey, lifetime: Duration, dnsNames: [String] = []
+        id: String, publicKey: Certificate.PublicKey, age: Duration = .seconds(10), lifetime: Duration,
+        dnsNames: [String] = []
     ) throws -> Certificate {
         let now = self.now()
         var contents = TestCertificate(now: now, lifetime: lifetime)
-        contents.notBefore = now.addingTimeInterval(-10)
+        contents.notBefore = now.addingTimeInterval(-(age / .seconds(1)))
         contents.uriNames = [id]
         contents.dnsNames = dnsNames
         return try contents.certificate(
             publicKey: publicKey, keyIdentifier: nil, issuer: self.certificate.subject,
-            issuerKey: .init(self.key), issuerKeyIdentifier: nil)
+            issuerKey: .init(self.key), issuerKeyIdentifier: Self.keyIdentifier)
     }
 
     /// An identity with a key of its own.
-    func identity(id: String, lifetime: Duration = .seconds(3_600)) throws -> X509SVID {
+    func identity(
+        id: String, age: Duration = .seconds(10), lifetime: Duration = .seconds(3_600)
+    ) throws -> X509SVID {
         let key = P256.Signing.PrivateKey()
-        let leaf = try self.sign(id: id, publicKey: .init(key.publicKey), lifetime: lifetime)
+        let leaf = try self.sign(id: id, publicKey: .init(key.publicKey), age: age, lifetime: lifetime)
         return try X509SVID(certificates: [leaf], privateKeyPKCS8DER: Array(key.derRepresentation))
     }
 

@@ -25,6 +25,8 @@ final class ScriptedControlPlane: Sendable {
     struct Script: Sendable {
         var entries: [Spire_Api_Types_Entry] = []
         var bundle: TrustBundle
+        /// Whether the bundle's X.509 authorities are said to be tainted.
+        var isTainted = false
         var federated: [TrustBundle] = []
         /// The position of the last change.
         var sequence: UInt64 = 1
@@ -43,6 +45,16 @@ final class ScriptedControlPlane: Sendable {
         var isAway = false
         /// Larger batches fail.
         var maxBatch = Int.max
+        /// What AttestAgent fails with, one call after the other, before it looks at the token.
+        var attestationErrors: [RPCError.Code] = []
+        /// What every batch fails with.
+        var batchError: RPCError.Code?
+        /// What NewJWTSVID fails with.
+        var tokenError: RPCError.Code?
+        /// What GetBundle fails with.
+        var bundleError: RPCError.Code?
+        /// Answers to GetBundle, made already, wait until this is false.
+        var holdsBundles = false
         /// Entries that are not signed for.
         var unsigned: Set<String> = []
         /// Answers to NewJWTSVID wait until this is false.
@@ -103,6 +115,11 @@ final class ScriptedControlPlane: Sendable {
         self.calls.values.count { $0.method == method }
     }
 
+    /// Waits for a call.
+    func waitForCall(where condition: (Call) -> Bool) async {
+        for await _ in self.callCount.updates() where self.calls.values.contains(where: condition) { return }
+    }
+
     /// Waits until a method was called so often.
     func waitForCalls(_ method: String, _ count: Int) async {
         for await _ in self.callCount.updates() where self.count(method) >= count { return }
@@ -113,7 +130,7 @@ final class ScriptedControlPlane: Sendable {
     /// Runs the control plane on a free port.
     func running<Result: Sendable>(_ body: @Sendable (_ port: Int) async throws -> Result) async throws -> Result {
         let identity = try self.authority.identity(
-            id: "spiffe://example.org/spire/server", lifetime: .seconds(80_000))
+            id: "spiffe://example.org/spire/server", age: .seconds(3_000), lifetime: .seconds(80_000))
         let contexts = SPIFFETLSContexts(
             source: FixedSource(svid: identity, bundle: { self.authority.bundle }),
             policy: .predicate { _ in true }, now: { self.instants.now() }, applicationProtocols: ["h2"],
@@ -169,14 +186,17 @@ final class ScriptedControlPlane: Sendable {
         self.addEntryService(to: &routes)
         self.addSVIDService(to: &routes)
         routes.unary(BundleMethods.getBundle) { _, context in
+            let script = self.script
             self.record("GetBundle", context)
-            return self.script.bundle.wire
+            for await script in self.changes.updates() where !script.holdsBundles { break }
+            if let code = script.bundleError { throw RPCError(code: code, message: "no bundle") }
+            return script.bundle.wire(isTainted: script.isTainted)
         }
         routes.unary(BundleMethods.getFederatedBundle) { request, context in
             try self.checkAgent(context, "GetFederatedBundle", request.trustDomain)
             guard let bundle = self.script.federated.first(where: { $0.trustDomain.name == request.trustDomain })
             else { throw RPCError(code: .notFound, message: "bundle not found") }
-            return bundle.wire
+            return bundle.wire()
         }
         return routes
     }
@@ -184,6 +204,10 @@ final class ScriptedControlPlane: Sendable {
     private func addAgentService(to routes: inout RPCRoutes) {
         routes.bidirectional(AgentMethods.attestAgent) { requests, context, responses in
             self.record("AttestAgent", context)
+            let failure = self.state.withLock { script in
+                script.attestationErrors.isEmpty ? nil : script.attestationErrors.removeFirst()
+            }
+            if let failure { throw RPCError(code: failure, message: "it failed") }
             for try await request in requests {
                 let token = String(decoding: request.params.data.payload, as: UTF8.self)
                 let known = self.state.withLock { $0.joinTokens.remove(token) != nil }
@@ -289,7 +313,7 @@ final class ScriptedControlPlane: Sendable {
                         $0.full = sent == nil
                         $0.entries = page
                         $0.removedEntryIds = more ? [] : removed.sorted()
-                        if sentBundle != script.bundle { $0.bundle = script.bundle.wire }
+                        if sentBundle != script.bundle { $0.bundle = script.bundle.wire(isTainted: script.isTainted) }
                         $0.more = more
                     })
                 sentBundle = script.bundle
@@ -303,6 +327,7 @@ final class ScriptedControlPlane: Sendable {
             let ids = request.params.map(\.entryID).sorted().joined(separator: ",")
             try self.checkAgent(context, "BatchNewX509SVID", ids)
             let script = self.script
+            if let code = script.batchError { throw RPCError(code: code, message: "no batch") }
             guard request.params.count <= script.maxBatch else {
                 throw RPCError(code: .resourceExhausted, message: "too many")
             }
@@ -314,6 +339,7 @@ final class ScriptedControlPlane: Sendable {
             try self.checkAgent(context, "NewJWTSVID", request.audience.joined(separator: ","))
             for await script in self.changes.updates() where !script.holdsTokens { break }
             let script = self.script
+            if let code = script.tokenError { throw RPCError(code: code, message: "no token") }
             guard let entry = script.entries.first(where: { $0.id == request.entryID }) else {
                 throw RPCError(code: .notFound, message: "entry not found or not authorized")
             }
@@ -360,11 +386,14 @@ extension Array {
 }
 
 extension TrustBundle {
-    fileprivate var wire: Spire_Api_Types_Bundle {
+    fileprivate func wire(isTainted: Bool = false) -> Spire_Api_Types_Bundle {
         .with {
             $0.trustDomain = self.trustDomain.name
             $0.x509Authorities = self.x509Authorities.map { authority in
-                .with { $0.asn1 = Data(authority.derBytes) }
+                .with {
+                    $0.asn1 = Data(authority.derBytes)
+                    $0.tainted = isTainted
+                }
             }
             $0.jwtAuthorities = self.jwtAuthorities.map { authority in
                 .with {

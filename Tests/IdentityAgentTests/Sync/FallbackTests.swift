@@ -1,5 +1,6 @@
 import ControlPlaneProtos
 import FoundationEssentials
+import GRPCCore
 import Logging
 import Registration
 import Rotation
@@ -25,12 +26,65 @@ struct FallbackTests {
             try await agent.watchingX509SVIDs { stream async throws in
                 let first = try await stream.next()
                 #expect(first.svids.count == 1)
-                // Renewal, issuance and the next question.
-                try await time.waitForSleepers(3)
+                // Renewal, issuance (by moment and by duration) and the next question.
+                try await time.waitForSleepers(4)
                 // Five seconds, and the tenth that chance may add.
                 time.advance(by: .milliseconds(5_500))
                 let second = try await stream.next()
                 #expect(second.svids.count == 2)
+            }
+        }
+    }
+
+    @Test("when polling, entries are in force though the bundle is not to be had")
+    func pollingWithoutBundle() async throws {
+        let time = ManualInstants()
+        try await withServingAgent(
+            instants: time.instants,
+            script: {
+                $0.pushes = false
+                $0.entries = [.entry("a", "/a")]
+            }
+        ) { agent, plane async throws in
+            try await agent.watchingX509SVIDs { stream async throws in
+                _ = try await stream.next()
+                plane.register(.entry("b", "/b"))
+                plane.script { $0.bundleError = .internalError }
+                try await time.waitForSleepers(4)
+                time.advance(by: .milliseconds(5_500))
+                let second = try await stream.next()
+                #expect(second.svids.count == 2)
+            }
+        }
+    }
+
+    @Test("an answer with the bundle of before does not replace one that was pushed meanwhile")
+    func overtakenBundle() async throws {
+        let time = ManualInstants()
+        try await withServingAgent(instants: time.instants, script: { $0.entries = [.entry("a", "/a")] }) {
+            agent, plane async throws in
+            let other = try TestAuthority(trustDomain: "example.org", now: time.now)
+            try await agent.watchingX509SVIDs { stream async throws in
+                _ = try await stream.next()
+                plane.script { $0.holdsBundles = true }
+                // Renewal, issuance (by moment and by duration) and the backstop.
+                try await time.waitForSleepers(4)
+                let asked = plane.count("GetBundle")
+                time.advance(by: .seconds(60))
+                await plane.waitForCalls("GetBundle", asked + 1)
+                plane.script {
+                    $0.sequence += 1
+                    $0.bundle = TrustBundle(
+                        trustDomain: plane.authority.trustDomain,
+                        x509Authorities: [plane.authority.certificate, other.certificate], sequenceNumber: 2)
+                }
+                let pushed = try await stream.next().svids.first?.bundle
+                #expect(pushed == Data(plane.authority.certificate.derBytes + other.certificate.derBytes))
+                plane.script { $0.holdsBundles = false }
+                // The answer has been taken once the backstop sleeps again.
+                try await time.waitForSleepers(4)
+                plane.register(.entry("b", "/b"))
+                #expect(try await stream.next { $0.svids.count == 2 }.svids.first?.bundle == pushed)
             }
         }
     }
@@ -51,7 +105,7 @@ struct FallbackTests {
                 #expect(first.svids.count == 5)
                 plane.register(.entry("2", "/2", hint: "changed", revision: 1), .entry("6", "/6"))
                 plane.remove("5")
-                try await time.waitForSleepers(3)
+                try await time.waitForSleepers(4)
                 time.advance(by: .milliseconds(5_500))
                 let response = try await stream.next {
                     $0.svids.map(\.spiffeID) == ["1", "2", "3", "4", "6"].map { "spiffe://example.org/\($0)" }

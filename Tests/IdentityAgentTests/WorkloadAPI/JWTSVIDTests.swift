@@ -161,6 +161,49 @@ struct JWTSVIDTests {
         }
     }
 
+    @Test(
+        "a held token is served until it expires whatever the server fails with",
+        arguments: [RPCError.Code.internalError, .unknown, .dataLoss, .unimplemented])
+    func failingServer(code: RPCError.Code) async throws {
+        try await self.renewal(failingWith: code) { first, second in
+            let served = try second.get()
+            #expect(served == first)
+        }
+    }
+
+    @Test(
+        "a held token is given up when the server says that the entry gets none",
+        arguments: [RPCError.Code.notFound, .permissionDenied])
+    func refused(code: RPCError.Code) async throws {
+        try await self.renewal(failingWith: code) { _, second in
+            guard case .success = second else { return }
+            Issue.record("the token was served")
+        }
+    }
+
+    /// Fetches a token, and again twice past half of its life while the server fails.
+    private func renewal(
+        failingWith code: RPCError.Code,
+        _ check: @escaping @Sendable (JWTSVIDResponse, Result<JWTSVIDResponse, RPCError>) throws -> Void
+    ) async throws {
+        let time = ManualInstants()
+        try await withServingAgent(
+            instants: time.instants, script: { $0.entries = [.entry("a", "/a")] }
+        ) { agent, plane async throws in
+            let first = try await agent.call(WorkloadAPIMethods.fetchJWTSVID, Self.request("x"))
+            time.advance(by: .seconds(200))
+            plane.script { $0.tokenError = code }
+            for _ in 1...2 {
+                do {
+                    try check(first, .success(try await agent.call(WorkloadAPIMethods.fetchJWTSVID, Self.request("x"))))
+                } catch let error as RPCError {
+                    try check(first, .failure(error))
+                }
+            }
+            #expect(plane.count("NewJWTSVID") == 3)
+        }
+    }
+
     @Test("an entry with jti gets a token of its own at every call")
     func jti() async throws {
         try await withServingAgent(

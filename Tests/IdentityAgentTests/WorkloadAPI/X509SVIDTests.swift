@@ -205,10 +205,19 @@ struct X509SVIDTests {
         try await withServingAgent(
             instants: time.instants, script: { $0.entries = [.entry("a", "/a")] }
         ) { agent, plane async throws in
-            let first = try await agent.first(WorkloadAPIMethods.fetchX509SVID)
-            plane.script { $0.isAway = true }
-            time.advance(by: .seconds(3_000))
-            #expect(try await agent.first(WorkloadAPIMethods.fetchX509SVID) == first)
+            let error = await #expect(throws: RPCError.self) {
+                try await agent.watchingX509SVIDs { stream async throws in
+                    let first = try await stream.next()
+                    plane.script { $0.isAway = true }
+                    time.advance(by: .seconds(3_000))
+                    await plane.waitForCalls("BatchNewX509SVID", 2)
+                    #expect(try await agent.first(WorkloadAPIMethods.fetchX509SVID) == first)
+                    time.advance(by: .seconds(600))
+                    _ = try await stream.next()
+                }
+            }
+            #expect(error?.code == .unavailable)
+            #expect(error?.message == "could not issue an X509-SVID: away")
         }
     }
 
@@ -245,6 +254,32 @@ struct X509SVIDTests {
         }) { agent, _ async throws in
             let response = try await agent.first(WorkloadAPIMethods.fetchX509SVID)
             #expect(response.svids.count == 10)
+        }
+    }
+
+    @Test(
+        "a batch that fails for another reason than its size is tried again as one, later",
+        arguments: [RPCError.Code.internalError, .permissionDenied, .unavailable])
+    func failedBatch(code: RPCError.Code) async throws {
+        let time = ManualInstants()
+        try await withServingAgent(
+            instants: time.instants,
+            script: {
+                $0.entries = (0..<10).map { .entry("\($0)", "/\($0)") }
+                $0.batchError = code
+            }
+        ) { agent, plane async throws in
+            let error = await #expect(throws: RPCError.self) {
+                try await agent.first(WorkloadAPIMethods.fetchX509SVID)
+            }
+            #expect(error?.message == "could not issue an X509-SVID: no batch")
+            plane.script { $0.batchError = nil }
+            // The backstop, renewal and issuance, by moment and by duration.
+            try await time.waitForSleepers(4)
+            time.advance(by: .milliseconds(250))
+            await plane.waitForCalls("BatchNewX509SVID", 2)
+            let batches = plane.calls.values.filter { $0.method == "BatchNewX509SVID" }.map(\.detail)
+            #expect(batches == Array(repeating: "0,1,2,3,4,5,6,7,8,9", count: 2))
         }
     }
 
