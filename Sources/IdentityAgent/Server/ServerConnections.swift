@@ -1,5 +1,5 @@
 import FoundationEssentials
-import GRPCCore
+package import GRPCCore
 import Logging
 import ProtoRPC
 import Rotation
@@ -80,11 +80,7 @@ final class ServerConnections: Sendable {
 
     /// Runs a client's connections until it is told to end, which may be before it began.
     private func runConnections(of client: ServerClient) async throws {
-        do {
-            try await client.runConnections()
-        } catch let error as RuntimeError where error.code == .clientIsStopped {
-            self.logger.debug("a connection was replaced before it was used")
-        }
+        if try await !client.runUntilEnded() { self.logger.debug("a connection was replaced before it was used") }
     }
 
     /// Waits for a connection, other than `previous` if given.
@@ -136,6 +132,18 @@ final class ServerConnections: Sendable {
             state.number += 1
             // Published in order; waking takes no time.
             self.wanted.publish(state)
+        }
+    }
+}
+
+extension GRPCClient {
+    /// Runs the connections until the client is told to end; returns whether that was after it began.
+    package func runUntilEnded() async throws -> Bool {
+        do {
+            try await self.runConnections()
+            return true
+        } catch let error as RuntimeError where error.code == .clientIsStopped {
+            return false
         }
     }
 }

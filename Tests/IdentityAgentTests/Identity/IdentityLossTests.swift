@@ -150,6 +150,7 @@ struct IdentityLossTests {
         try await withServingAgent { agent, plane async throws in
             plane.script { $0.denial = .agentExpired }
             while !agent.log.entries.contains(where: { "\($0.message)".contains("by the agent's clock it is not") }) {
+                try Task.checkCancellation()
                 await Task.yield()
             }
             plane.script { $0.denial = nil }
