@@ -34,14 +34,16 @@ struct UnixWorkloadAttestorTests {
         }
     }
 
-    @Test("another user without a name has numbers only", .enabled(if: isRoot))
+    @Test("another user without a name has numbers only", .enabled(if: isRoot, "only root can become another user"))
     func unnamedUser() async throws {
         let prefix = ["/usr/bin/setpriv", "--reuid=54321", "--regid=54322", "--clear-groups"]
         let selectors = try await self.selectors(of: ChildProcess(prefix: prefix), uid: 54_321, gid: 54_322)
         #expect(selectors.filter { !$0.hasPrefix("unix:path:") } == ["unix:gid:54322", "unix:uid:54321"])
     }
 
-    @Test("supplementary groups come as numbers, and as names where they have one", .enabled(if: isRoot))
+    @Test(
+        "supplementary groups come as numbers, and as names where they have one",
+        .enabled(if: isRoot, "only root can become another user"))
     func supplementaryGroups() async throws {
         let prefix = ["/usr/bin/setpriv", "--reuid=54321", "--regid=54322", "--groups=1,54323"]
         let selectors = try await self.selectors(of: ChildProcess(prefix: prefix), uid: 54_321, gid: 54_322)
@@ -103,7 +105,7 @@ struct UnixWorkloadAttestorTests {
 
     @Test(
         "a file that is mounted over a program in a user namespace does not have the program's path",
-        .enabled(if: mayMount))
+        .enabled(if: mayMount, "needs the right to mount"))
     func mountedOver() async throws {
         try await withTemporaryDirectory { directory in
             let program = try Self.copyShell(to: directory, "program")
