@@ -4,7 +4,8 @@
 SWIFT ?= swift
 CONFIGURATION := release
 BIN := .build/$(CONFIGURATION)
-PYTHON := .build/python/bin/python
+# A file of our own: the interpreter there is a link to one that others own.
+PYTHON := .build/python/installed
 
 # What building needs, and what the tests need besides.
 BUILD_PACKAGES := libsqlite3-dev libssl-dev zlib1g-dev
@@ -56,7 +57,7 @@ python: $(PYTHON)
 $(PYTHON): Tests/Interop/requirements.txt
 	python3 -m venv .build/python
 	.build/python/bin/pip install --quiet --disable-pip-version-check --requirement Tests/Interop/requirements.txt
-	@touch $(PYTHON)
+	@touch $@
 
 interop: build ## Check from outside with go-spiffe and spire-api-sdk (fetches Go, 60 MB, into .build/interop)
 	@BIN='$(CURDIR)/$(BIN)/signet' Tests/Interop/Go/run.sh $(INTEROP)
