@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Writes the generated code of the protobuf modules anew from their Protos/. Needs protoc (Debian: protobuf-compiler);
-# the plug-in is built, which takes a few minutes the first time.
+# Writes the generated code of the protobuf modules anew from their Protos/. Needs protoc (Debian: protobuf-compiler).
+# The plug-in is that of PROTOC_GEN_SWIFT; without it one is built, which takes a few minutes the first time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-configuration=${CONFIGURATION:-release}
-swift build -c "$configuration" --product protoc-gen-swift
-plugin=$PWD/.build/$configuration/protoc-gen-swift
+plugin=${PROTOC_GEN_SWIFT:-}
+if [ -z "$plugin" ]; then
+    configuration=${CONFIGURATION:-release}
+    swift build -c "$configuration" --product protoc-gen-swift
+    plugin=$PWD/.build/$configuration/protoc-gen-swift
+fi
 
 for module in WorkloadAPIProtos ControlPlaneProtos; do
     protos=Sources/$module/Protos
