@@ -2,17 +2,24 @@ import Registration
 
 /// Finds out what a process is, and makes sure that it stayed the same meanwhile.
 ///
-/// User and group are those of the connection (`SO_PEERCRED`). The process must have them, and the same start time,
-/// before and after, and must be alive at the end; what was found is then about the process that the pidfd holds.
-/// Attestors run side by side; one that fails leaves its selectors out.
+/// User and group are those of the connection (`SO_PEERCRED`). The process must have them, and the same groups, before
+/// and after. The pidfd must show it alive at the end: its number was its own all the time then, and what was found is
+/// about it. Attestors run side by side; one that fails leaves its selectors out.
 ///
 /// - Throws: ``WorkloadAttestationError``; nothing was found out then.
 package func attest(
     _ process: WorkloadProcess, with attestors: [any WorkloadAttestor], wanted: WantedSelectors
 ) async throws(WorkloadAttestationError) -> WorkloadFindings {
-    let before = try aliveStatus(of: process)
-    let (findings, failures) = await run(attestors, on: process, wanted: wanted)
-    guard try aliveStatus(of: process) == before else { throw .changed }
+    guard process.pid > 0 else { throw .exited }
+    let file: ProcessStatusFile
+    do {
+        file = try ProcessStatusFile(pid: process.pid)
+    } catch {
+        throw process.isAlive ? .unreadable(error) : .exited
+    }
+    let before = try aliveStatus(of: process, file)
+    let (findings, failures) = await run(attestors, on: process, before, wanted: wanted)
+    guard try aliveStatus(of: process, file) == before else { throw .changed }
     guard failures.isEmpty || failures.count < attestors.count else { throw .attestorsFailed(failures) }
     var result = findings
     result.undetermined.merge(failures) { first, _ in first }
@@ -20,11 +27,12 @@ package func attest(
 }
 
 /// The status of a living process that still is who connected.
-private func aliveStatus(of process: WorkloadProcess) throws(WorkloadAttestationError) -> ProcessStatus {
-    guard process.pid > 0 else { throw .exited }
+private func aliveStatus(
+    of process: WorkloadProcess, _ file: ProcessStatusFile
+) throws(WorkloadAttestationError) -> ProcessStatus {
     let status: ProcessStatus
     do {
-        status = try ProcessStatus.read(pid: process.pid)
+        status = try file.read()
     } catch {
         throw process.isAlive ? error : .exited
     }
@@ -35,13 +43,13 @@ private func aliveStatus(of process: WorkloadProcess) throws(WorkloadAttestation
 }
 
 private func run(
-    _ attestors: [any WorkloadAttestor], on process: WorkloadProcess, wanted: WantedSelectors
+    _ attestors: [any WorkloadAttestor], on process: WorkloadProcess, _ status: ProcessStatus, wanted: WantedSelectors
 ) async -> (WorkloadFindings, failures: [String: String]) {
     await withTaskGroup(of: (String, Result<WorkloadFindings, any Error>).self) { group in
         for attestor in attestors {
             group.addTask {
                 do {
-                    return (attestor.name, .success(try await attestor.attest(process, wanted: wanted)))
+                    return (attestor.name, .success(try await attestor.attest(process, status, wanted: wanted)))
                 } catch {
                     return (attestor.name, .failure(error))
                 }

@@ -10,9 +10,13 @@ package protocol WorkloadAttestor: Sendable {
     /// Called at every request of the process. Whether the process stayed the same meanwhile is checked by the caller,
     /// ``attest(_:with:wanted:)``.
     ///
-    /// - Parameter wanted: What entries ask for; what is expensive to find out and not asked for is left out.
+    /// - Parameters:
+    ///   - status: The status of the process when attestation began.
+    ///   - wanted: What entries ask for; what is expensive to find out and not asked for is left out.
     /// - Throws: when nothing can be said; what is only partly known is told by ``WorkloadFindings/undetermined``.
-    func attest(_ process: WorkloadProcess, wanted: WantedSelectors) async throws -> WorkloadFindings
+    func attest(
+        _ process: WorkloadProcess, _ status: ProcessStatus, wanted: WantedSelectors
+    ) async throws -> WorkloadFindings
 }
 
 /// What was found out about a process.

@@ -96,7 +96,9 @@ private struct ScriptedAttestor: WorkloadAttestor {
 
     var name: String { "scripted" }
 
-    func attest(_ process: WorkloadProcess, wanted: WantedSelectors) async throws -> WorkloadFindings {
+    func attest(
+        _ process: WorkloadProcess, _ status: ProcessStatus, wanted: WantedSelectors
+    ) async throws -> WorkloadFindings {
         try self.body()
         return WorkloadFindings()
     }

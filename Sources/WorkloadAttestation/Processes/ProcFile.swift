@@ -1,29 +1,40 @@
 import Glibc
 
-/// Files of `/proc`, read in one go.
-enum ProcFile {
-    /// The longest file that is read; the status of a process with the most groups Linux allows takes less.
+/// A file of `/proc`, which has other contents at every reading.
+final class ProcFile: Sendable {
+    /// The longest contents that are read; the status of a process with the most groups Linux allows takes less.
     static let maxBytes = 1 << 20
 
-    static func read(_ path: String) throws(ProcError) -> [UInt8] {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ProcError(path: path, code: errno) }
-        defer { close(descriptor) }
+    private let path: String
+    private let descriptor: CInt
+
+    init(_ path: String) throws(ProcError) {
+        self.path = path
+        self.descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard self.descriptor >= 0 else { throw ProcError(path: path, code: errno) }
+    }
+
+    deinit {
+        if self.descriptor >= 0 { close(self.descriptor) }
+    }
+
+    /// The contents of now, from the beginning.
+    func read() throws(ProcError) -> ArraySlice<UInt8> {
         var bytes = [UInt8](repeating: 0, count: 4_096)
         var count = 0
         while true {
             let read = unsafe bytes.withUnsafeMutableBytes { buffer in
                 let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
-                return unsafe Glibc.read(descriptor, free.baseAddress, free.count)
+                return unsafe pread(self.descriptor, free.baseAddress, free.count, off_t(count))
             }
             guard read >= 0 else {
                 if errno == EINTR { continue }
-                throw ProcError(path: path, code: errno)
+                throw ProcError(path: self.path, code: errno)
             }
-            if read == 0 { return Array(bytes[..<count]) }
+            if read == 0 { return bytes[..<count] }
             count += read
             if count == bytes.count {
-                guard count < Self.maxBytes else { throw ProcError(path: path, code: EFBIG) }
+                guard count < Self.maxBytes else { throw ProcError(path: self.path, code: EFBIG) }
                 bytes.append(contentsOf: repeatElement(0, count: count))
             }
         }

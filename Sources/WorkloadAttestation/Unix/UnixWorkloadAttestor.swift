@@ -24,15 +24,14 @@ package struct UnixWorkloadAttestor: WorkloadAttestor {
     }
 
     package func attest(
-        _ process: WorkloadProcess, wanted: WantedSelectors
-    ) async throws(WorkloadAttestationError) -> WorkloadFindings {
+        _ process: WorkloadProcess, _ status: ProcessStatus, wanted: WantedSelectors
+    ) async -> WorkloadFindings {
         var findings = WorkloadFindings()
-        let groups = try ProcessStatus.read(pid: process.pid).supplementaryGroups
         findings.add("uid", "\(process.uid)")
         findings.add("user", AccountNames.user(process.uid))
         findings.add("gid", "\(process.gid)")
         findings.add("group", AccountNames.group(process.gid))
-        for group in groups {
+        for group in status.supplementaryGroups {
             findings.add("supplementary_gid", "\(group)")
             findings.add("supplementary_group", AccountNames.group(group))
         }

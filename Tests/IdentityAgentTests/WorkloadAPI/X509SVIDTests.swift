@@ -203,7 +203,12 @@ struct X509SVIDTests {
     func serverAway() async throws {
         let time = ManualInstants()
         try await withServingAgent(
-            instants: time.instants, script: { $0.entries = [.entry("a", "/a")] }
+            instants: time.instants,
+            script: {
+                $0.entries = [.entry("a", "/a")]
+                // The agent's own identity outlives the workload's.
+                $0.agentLifetime = .seconds(86_400)
+            }
         ) { agent, plane async throws in
             let error = await #expect(throws: RPCError.self) {
                 try await agent.watchingX509SVIDs { stream async throws in
