@@ -35,6 +35,7 @@ bench: build ## Measure, beside the aims (BENCH='--only push --output json' pass
 build: packages ## Build the programs (.build/release/signet)
 	$(SWIFT) build -c $(CONFIGURATION) --product signet
 	$(SWIFT) build -c $(CONFIGURATION) --product signet-demo-service
+	$(SWIFT) build -c $(CONFIGURATION) --product signet-sdk-harness
 
 build-tests: build
 	$(SWIFT) build -c $(CONFIGURATION) --product signetPackageTests

@@ -41,6 +41,8 @@ extension Target.Dependency {
     static let grpcCore = Self.product(name: "GRPCCore", package: "grpc-swift-2")
     static let grpcPosix = Self.product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
     static let grpcProtobuf = Self.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+    static let httpTypes = Self.product(name: "HTTPTypes", package: "swift-http-types")
+    static let hummingbird = Self.product(name: "Hummingbird", package: "hummingbird")
     static let logging = Self.product(name: "Logging", package: "swift-log")
     static let inMemoryLogging = Self.product(name: "InMemoryLogging", package: "swift-log")
     static let nioCore = Self.product(name: "NIOCore", package: "swift-nio")
@@ -62,6 +64,7 @@ let package = Package(
     products: [
         .executable(name: "signet", targets: ["signet"]),
         .executable(name: "signet-bench", targets: ["signet-bench"]),
+        .executable(name: "signet-sdk-harness", targets: ["signet-sdk-harness"]),
         .library(name: "SPIFFE", targets: ["SPIFFE"]),
         .library(name: "SPIFFETLS", targets: ["SPIFFETLS"]),
         .library(name: "WorkloadAPI", targets: ["WorkloadAPI"]),
@@ -72,6 +75,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
@@ -81,6 +85,7 @@ let package = Package(
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -159,6 +164,12 @@ let package = Package(
                 "Rotation", "SPIFFE", "SPIFFETLS", "WorkloadAPI", .argumentParser, .logging, .nioCore, .nioPosix,
                 .nioSSL,
                 .serviceLifecycle, .unixSignals,
+            ]),
+        program(
+            "signet-sdk-harness",
+            [
+                "JOSE", "SPIFFE", "SPIFFETLS", "WorkloadAPI", "Rotation", .httpTypes, .hummingbird, .logging, .nioCore,
+                .nioPosix, .nioSSL, .serviceLifecycle, .unixSignals,
             ]),
         // It asks the programs from outside and links none of the modules.
         program("signet-bench", [.argumentParser, .unixSignals]),

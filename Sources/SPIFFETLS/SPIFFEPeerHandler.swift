@@ -23,6 +23,8 @@ final class SPIFFEPeerHandler: ChannelInboundHandler {
     private let verification: PeerVerification
     private let requiresCertificate: Bool
     private var state: State = .handshaking
+    /// Those who asked for the peer before it was known.
+    private var waiting: [EventLoopPromise<VerifiedX509SVID?>] = []
 
     init(verification: PeerVerification, requiresCertificate: Bool) {
         self.verification = verification
@@ -47,6 +49,27 @@ final class SPIFFEPeerHandler: ChannelInboundHandler {
         return peer
     }
 
+    /// The peer, once the handshake has completed; fails when it does not.
+    func peerOfHandshake(on eventLoop: any EventLoop) -> EventLoopFuture<VerifiedX509SVID?> {
+        switch self.state {
+        case .established(let peer):
+            return eventLoop.makeSucceededFuture(peer)
+        case .refused(let reason):
+            return eventLoop.makeFailedFuture(reason)
+        case .handshaking, .verified:
+            let promise = eventLoop.makePromise(of: VerifiedX509SVID?.self)
+            self.waiting.append(promise)
+            return promise.futureResult
+        }
+    }
+
+    /// Tells those who wait how the handshake came out.
+    private func answerWaiting(_ outcome: Result<VerifiedX509SVID?, any Error>) {
+        let waiting = self.waiting
+        self.waiting = []
+        for promise in waiting { promise.completeWith(outcome) }
+    }
+
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case .handshakeCompleted? = event as? TLSUserEvent else {
             context.fireUserInboundEventTriggered(event)
@@ -55,10 +78,12 @@ final class SPIFFEPeerHandler: ChannelInboundHandler {
         do throws(SPIFFETLSError) {
             let peer = try self.peerOfCompletedHandshake(in: context)
             self.state = .established(peer)
+            self.answerWaiting(.success(peer))
             context.fireUserInboundEventTriggered(SPIFFEPeerVerified(peer))
             context.fireUserInboundEventTriggered(event)
         } catch {
             self.state = .refused(error)
+            self.answerWaiting(.failure(error))
             context.fireErrorCaught(error)
             context.close(promise: nil)
         }
@@ -92,9 +117,15 @@ final class SPIFFEPeerHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if case .refused(let reason) = self.state, case .handshakeFailed? = error as? NIOSSLError {
+            self.answerWaiting(.failure(reason))
             context.fireErrorCaught(reason)
         } else {
+            self.answerWaiting(.failure(error))
             context.fireErrorCaught(error)
         }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.answerWaiting(.failure(SPIFFETLSError.handshakeIncomplete))
     }
 }

@@ -26,12 +26,22 @@ extension ChannelPipeline.SynchronousOperations {
 }
 
 extension Channel {
-    /// The validated X509-SVID of the peer; nil for an anonymous one.
+    /// The validated X509-SVID of the peer, as soon as the TLS handshake has completed; nil for an anonymous one.
     ///
-    /// Callable from anywhere.
+    /// Callable from anywhere, and best in the channel's initializer: a channel that is closed knows nothing any more.
+    /// It waits as long as the handshake does; whoever connects sets the time for that.
     ///
-    /// Fails as ``NIOCore/ChannelPipeline/SynchronousOperations/spiffePeer()`` throws.
+    /// Fails with the ``SPIFFETLSError`` for which the peer was refused, with what else ended the handshake, and with
+    /// ``SPIFFETLSError/handshakeIncomplete`` when the connection ended before; with `ChannelPipelineError.notFound`
+    /// where the channel has no handlers of ``SPIFFETLSContexts``.
     public func spiffePeer() -> EventLoopFuture<VerifiedX509SVID?> {
-        self.eventLoop.submit { try self.pipeline.syncOperations.spiffePeer() }
+        self.eventLoop.flatSubmit {
+            do {
+                return try self.pipeline.syncOperations.handler(type: SPIFFEPeerHandler.self)
+                    .peerOfHandshake(on: self.eventLoop)
+            } catch {
+                return self.eventLoop.makeFailedFuture(error)
+            }
+        }
     }
 }

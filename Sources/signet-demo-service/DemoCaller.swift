@@ -76,9 +76,8 @@ struct DemoCaller: Service {
                 .connectTimeout(Self.timeout)
                 .connect(host: self.address, port: self.port) { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        let handshake = HandshakeWait(on: channel.eventLoop)
-                        try channel.pipeline.syncOperations.addHandlers(self.tls.clientHandlers() + [handshake])
-                        return (try Connection(wrappingChannelSynchronously: channel), handshake.peer)
+                        try channel.pipeline.syncOperations.addHandlers(self.tls.clientHandlers())
+                        return (try Connection(wrappingChannelSynchronously: channel), channel.spiffePeer())
                     }
                 }
             try await self.talk(over: connection.0, peer: connection.1)

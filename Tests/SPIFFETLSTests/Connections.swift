@@ -178,45 +178,25 @@ func call(_ port: Int, _ contexts: SPIFFETLSContexts) async throws -> Exchange {
     try await call(port) { try contexts.clientHandlers() }
 }
 
+/// Connects and says nothing; the handshake goes on.
+func connect(
+    _ port: Int, _ contexts: SPIFFETLSContexts
+) async throws -> (channel: any Channel, peer: EventLoopFuture<VerifiedX509SVID?>) {
+    try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+        .connect(host: "127.0.0.1", port: port) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandlers(contexts.clientHandlers())
+                return (channel, channel.spiffePeer())
+            }
+        }
+}
+
 /// Connects, says nothing, and returns once the peer is verified.
 ///
 /// The connection is still open.
 func open(_ port: Int, _ contexts: SPIFFETLSContexts) async throws -> (channel: any Channel, peer: VerifiedX509SVID?) {
-    let loop = MultiThreadedEventLoopGroup.singleton.next()
-    let peer = loop.makePromise(of: VerifiedX509SVID?.self)
-    let channel = try await ClientBootstrap(group: loop)
-        .channelInitializer { channel in
-            contexts.secureClient(channel).flatMapThrowing {
-                try channel.pipeline.syncOperations.addHandler(PeerWait(promise: peer))
-            }
-        }
-        .connect(host: "127.0.0.1", port: port).get()
-    return (channel, try await peer.futureResult.get())
-}
-
-/// Waits for the peer's event.
-final class PeerWait: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-
-    private let promise: EventLoopPromise<VerifiedX509SVID?>
-
-    init(promise: EventLoopPromise<VerifiedX509SVID?>) {
-        self.promise = promise
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let event = event as? SPIFFEPeerVerified { self.promise.succeed(event.peer) }
-        context.fireUserInboundEventTriggered(event)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        self.promise.fail(error)
-        context.close(promise: nil)
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) {
-        self.promise.fail(ChannelError.eof)
-    }
+    let (channel, peer) = try await connect(port, contexts)
+    return (channel, try await peer.get())
 }
 
 /// TLS that shows any chain and believes everything, for peers that follow no rule of ours.

@@ -159,6 +159,29 @@ struct HandshakeTests {
         }
     }
 
+    @Test("who asks a channel for its peer waits for the handshake, and is told why a peer was refused")
+    func waitForPeer() async throws {
+        let contexts = try self.fixture.client()
+        let choosy = try self.fixture.client(policy: .exactly([id("spiffe://example.org/other")]))
+        try await withServer(self.fixture.server()) { server async throws in
+            let (channel, peer) = try await connect(server.port, contexts)
+            #expect(try await peer.get()?.id == id(Fixture.paymentsID))
+            #expect(try await channel.spiffePeer().get()?.id == id(Fixture.paymentsID))
+            try await channel.close()
+            let (_, refused) = try await connect(server.port, choosy)
+            await #expect(throws: SPIFFETLSError.unauthorizedPeer(id(Fixture.paymentsID))) { try await refused.get() }
+        }
+    }
+
+    @Test("who waits for a peer that hangs up is told")
+    func waitForNobody() async throws {
+        let contexts = try self.fixture.client()
+        try await withServer({ [HangUp()] }) { server async throws in
+            let (_, peer) = try await connect(server.port, contexts)
+            await #expect(throws: (any Error).self) { try await peer.get() }
+        }
+    }
+
     @Test("before the handshake has completed there is no peer to read")
     func readTooEarly() async throws {
         let contexts = try self.fixture.client()
@@ -200,6 +223,15 @@ final class OneUseSource: X509SVIDSource {
         }
         guard let identity else { throw RotatingSource.Withdrawn() }
         return identity
+    }
+}
+
+/// Closes as soon as anything comes.
+final class HangUp: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        context.close(promise: nil)
     }
 }
 

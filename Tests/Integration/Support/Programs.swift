@@ -10,6 +10,7 @@ enum Programs {
 
     static let signet = "\(Self.folder)/signet"
     static let demoService = "\(Self.folder)/signet-demo-service"
+    static let sdkHarness = "\(Self.folder)/signet-sdk-harness"
 
     /// Python with the clients of others; `make python` makes it.
     static let python =
