@@ -72,6 +72,13 @@ final class RunningProgram: Sendable {
         throw Ended(description: "ended without printing '\(text)'; its log:\n\(self.log)")
     }
 
+    /// Waits for the end and returns what was written to both streams, without the lines that were waited for.
+    func everythingWritten() async -> [UInt8] {
+        var written = Array(self.log.utf8)
+        for await line in self.lines { written += Array(line.utf8) + [10] }
+        return written
+    }
+
     /// Sends a signal and waits for the end.
     ///
     /// - Returns: The exit code, or the number of the signal that ended it.

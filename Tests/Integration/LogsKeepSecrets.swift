@@ -1,0 +1,113 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Scenario: logs keep secrets", .timeLimit(.minutes(2)))
+struct LogsKeepSecrets {
+    private static let loud = ["log_level": "trace"]
+
+    @Test("a whole run at the most verbose level writes no private key, no unused join token and no JWT")
+    func wholeRun() async throws {
+        let deployment = try Deployment(server: Self.loud, agent: Self.loud.merging(["log_format": "json"]) { $1 })
+        let server = try await deployment.startServer()
+        let unused = try await deployment.newToken()
+        let invented = "c0ffee00-0000-4000-8000-00000000beef"
+        let refused = try await deployment.launchAgent(token: invented)
+        #expect(await refused.waitForEnd() == 1)
+        let refusedLog = await refused.everythingWritten()
+
+        let token = try await deployment.newToken()
+        let agent = try await deployment.startAgent(token: token)
+        let agentID = try await deployment.agentID()
+        try await deployment.register("/workload", selector: Deployment.ownSelector)
+        var secrets = try await self.issue(deployment)
+        secrets += [.init(name: "an unused join token", bytes: Array(unused.utf8))]
+        secrets += [.init(name: "an unknown join token", bytes: Array(invented.utf8))]
+        for file in ["server-data/keys.json", "agent-data/agent-keys.json"] {
+            secrets += try Self.keys(inFile: deployment.directory.read(file), name: file)
+        }
+
+        try await deployment.signet("agent", "ban", "--spiffe-id", agentID)
+        #expect(await agent.waitForEnd() == 1)
+        #expect(await server.stop() == 0)
+
+        let scan = SecretScan(secrets: secrets)
+        let serverLog = await server.everythingWritten()
+        let agentLog = await agent.everythingWritten()
+        // The level is the one that was asked for, and the steps are in the logs.
+        #expect(String(decoding: serverLog, as: UTF8.self).contains(" DEBUG "))
+        #expect(String(decoding: serverLog, as: UTF8.self).contains(agentID))
+        #expect(String(decoding: agentLog, as: UTF8.self).contains(agentID))
+        for (name, log) in ["server": serverLog, "agent": agentLog, "refused agent": refusedLog] {
+            #expect(scan.findings(in: log) == [], "in the log of the \(name)")
+            // Once used, a token is the agent's name; before that it is in no log.
+            let rest = String(decoding: log, as: UTF8.self).replacing("/spire/agent/join_token/\(token)", with: "")
+            #expect(!rest.contains(token), "the join token in the log of the \(name)")
+        }
+    }
+
+    /// Has an SVID of every kind issued, fetched and validated, and returns what is secret of them.
+    private func issue(_ deployment: Deployment) async throws -> [SecretScan.Secret] {
+        let folder = deployment.directory.path("svids")
+        let id = deployment.id("/workload")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        try await deployment.signet("x509", "mint", "--spiffe-id", deployment.id("/minted"), "--write", folder)
+        try await deployment.signet("workload", "fetch", "x509", "--write", folder)
+        var secrets: [SecretScan.Secret] = []
+        for file in ["svids/key.pem", "svids/svid.0.key"] {
+            let pem = String(decoding: try deployment.directory.read(file), as: UTF8.self)
+            let base64 = pem.split(separator: "\n").filter { !$0.hasPrefix("-") }.joined()
+            let der = try #require(Data(base64Encoded: base64))
+            secrets.append(.init(name: file, bytes: try #require(SecretScan.secretNumber(pkcs8: Array(der)))))
+        }
+
+        let minted = try await deployment.signet(
+            "jwt", "mint", "--spiffe-id", deployment.id("/minted"), "--audience", "reports"
+        ).outputText
+        let fetched = try await deployment.signet("workload", "fetch", "jwt", "--audience", "reports").outputText
+        for (name, output) in ["a minted JWT-SVID": minted, "a fetched JWT-SVID": fetched] {
+            let token = try #require(output.firstMatch(of: #/eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)/#))
+            secrets.append(.init(name: name, bytes: Array(token.output.1.utf8)))
+            let valid = try await deployment.run(
+                ["workload", "validate", "jwt", "--audience", "reports", "--svid", String(token.output.0)])
+            #expect(valid.status == 0, "\(valid.errorText)")
+            // Refused: for somebody else, and changed by a bit.
+            for (audience, svid) in [("other", String(token.output.0)), ("reports", "\(token.output.0.dropLast())_")] {
+                let invalid = try await deployment.run(
+                    ["workload", "validate", "jwt", "--audience", audience, "--svid", svid])
+                #expect(invalid.status == 1)
+            }
+        }
+        #expect(try await deployment.signet("workload", "fetch", "x509").outputText.contains(id))
+        return secrets
+    }
+
+    private static func keys(inFile content: [UInt8], name: String) throws -> [SecretScan.Secret] {
+        let text = String(decoding: content, as: UTF8.self)
+        let secrets = text.matches(of: #/[A-Za-z0-9+\/]{100,}={0,2}/#).compactMap { match in
+            Data(base64Encoded: String(match.output)).flatMap { SecretScan.secretNumber(pkcs8: Array($0)) }
+        }
+        try #require(!secrets.isEmpty, "no key in \(name)")
+        return secrets.map { .init(name: name, bytes: $0) }
+    }
+
+    @Test("the scan finds a secret in every encoding it may be written in")
+    func scanFinds() throws {
+        let number = [UInt8](0xA0..<0xC0)
+        let key = [0x30, 0x25, 2, 1, 1, 4, 32] + number
+        let scan = SecretScan(secrets: [.init(name: "number", bytes: number)])
+        let both: Set = ["a DER private key", "number"]
+        let hex = key.map { String(format: "%02x", $0) }.joined()
+        for encoded in [
+            "key=\(Data(key).base64EncodedString())", "key: \(hex)", "KEY/\(hex.uppercased())", "x\(key)",
+            "abc\(Data(key).base64EncodedString())", "a\(hex)",
+            Data(key).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_"),
+        ] {
+            #expect(scan.findings(in: Array("before \(encoded) after\n".utf8)) == both, "\(encoded)")
+        }
+        #expect(scan.findings(in: [0, 255] + key) == both)
+        #expect(scan.findings(in: Array("-----BEGIN EC PRIVATE KEY-----".utf8)) == ["a PEM private key"])
+        #expect(scan.findings(in: Array("token eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.x".utf8)) == ["a JWT"])
+        #expect(scan.findings(in: Array("spiffe://example.org/spire/agent [1, 2] eyJ.x deadbeef".utf8)) == [])
+    }
+}
