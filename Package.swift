@@ -196,7 +196,10 @@ let package = Package(
             ["ProtoRPC", "WorkloadAPIProtos", "ControlPlaneProtos", "TestSupport", .grpcCore, .swiftProtobuf]),
         tests(
             "SPIFFETLSTests",
-            ["SPIFFETLS", "Rotation", "SPIFFE", "TestSupport", .asn1, .nioCore, .nioPosix, .nioSSL, .nioTLS, .x509]),
+            [
+                "SPIFFETLS", "Rotation", "SPIFFE", "TestSupport", .asn1, .nioCore, .nioEmbedded, .nioPosix, .nioSSL,
+                .nioTLS, .x509,
+            ]),
         tests(
             "PeerTransportTests",
             [

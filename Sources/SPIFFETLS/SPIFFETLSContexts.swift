@@ -24,6 +24,7 @@ public final class SPIFFETLSContexts: Sendable {
 
     private let identity: Identity
     private let options: TLSOptions
+    private let connectionAge: ConnectionAge?
     private let clientAuthentication: ClientAuthentication
     private let serverContext: IdentityContext
     private let clientContext: IdentityContext
@@ -38,6 +39,7 @@ public final class SPIFFETLSContexts: Sendable {
     ///   - now: The time at which certificates are judged. Default: the clock of this machine.
     ///   - minimumVersion: The oldest version of TLS. Default: 1.3.
     ///   - applicationProtocols: ALPN identifiers in the order of preference; ASCII, 1 to 255 bytes each. Default: none.
+    ///   - connectionAge: How old an accepted connection may become. Default: as old as it likes.
     ///   - onRefusedIdentity: Called once for each snapshot of the source that cannot be used, on the event loop that
     ///     came upon it; the last good snapshot stays in force. Default: does nothing.
     public convenience init(
@@ -46,11 +48,12 @@ public final class SPIFFETLSContexts: Sendable {
         now: @escaping @Sendable () -> Date = { Date() },
         minimumVersion: MinimumTLSVersion = .tlsv13,
         applicationProtocols: [String] = [],
+        connectionAge: ConnectionAge? = nil,
         onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void = { _ in }
     ) {
         self.init(
             source: source, policy: policy, now: now, minimumVersion: minimumVersion,
-            applicationProtocols: applicationProtocols, clientAuthentication: .required,
+            applicationProtocols: applicationProtocols, connectionAge: connectionAge, clientAuthentication: .required,
             onRefusedIdentity: onRefusedIdentity)
     }
 
@@ -61,13 +64,15 @@ public final class SPIFFETLSContexts: Sendable {
         now: @escaping @Sendable () -> Date = { Date() },
         minimumVersion: MinimumTLSVersion = .tlsv13,
         applicationProtocols: [String] = [],
+        connectionAge: ConnectionAge? = nil,
         clientAuthentication: ClientAuthentication,
         onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void = { _ in }
     ) {
         self.init(
             identity: .source(source), policy: policy, now: now,
             options: TLSOptions(minimumVersion: minimumVersion, applicationProtocols: applicationProtocols),
-            clientAuthentication: clientAuthentication, onRefusedIdentity: onRefusedIdentity)
+            connectionAge: connectionAge, clientAuthentication: clientAuthentication,
+            onRefusedIdentity: onRefusedIdentity)
     }
 
     /// Creates contexts for clients that have no identity yet and know whom to trust: an agent before it is attested.
@@ -81,16 +86,17 @@ public final class SPIFFETLSContexts: Sendable {
         self.init(
             identity: .anonymous(bundles), policy: policy, now: now,
             options: TLSOptions(minimumVersion: minimumVersion, applicationProtocols: applicationProtocols),
-            clientAuthentication: .required, onRefusedIdentity: { _ in })
+            connectionAge: nil, clientAuthentication: .required, onRefusedIdentity: { _ in })
     }
 
     private init(
         identity: Identity, policy: PeerPolicy, now: @escaping @Sendable () -> Date, options: TLSOptions,
-        clientAuthentication: ClientAuthentication,
+        connectionAge: ConnectionAge?, clientAuthentication: ClientAuthentication,
         onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void
     ) {
         self.identity = identity
         self.options = options
+        self.connectionAge = connectionAge
         self.clientAuthentication = clientAuthentication
         let server = IdentityContext(
             makeContext: { try options.context(svid: $0, verification: clientAuthentication.nioSSL) },
@@ -119,7 +125,9 @@ public final class SPIFFETLSContexts: Sendable {
             verification: self.serverVerification, requiresCertificate: self.clientAuthentication == .required)
         let tls = NIOSSLServerHandler(
             context: snapshot.context, customVerificationCallback: { peer.verify($0, answer: $1) })
-        return [tls, peer]
+        guard let age = self.connectionAge else { return [tls, peer] }
+        var generator = SystemRandomNumberGenerator()
+        return [tls, peer, ConnectionAgeHandler(limit: age.limit(using: &generator), grace: age.grace)]
     }
 
     /// Handlers for one outgoing connection, in the order in which they are added, at the head of its pipeline.

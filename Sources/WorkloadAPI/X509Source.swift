@@ -11,7 +11,7 @@ public import ServiceLifecycle
 ///
 /// ```swift
 /// let identity = X509Source(client: WorkloadAPIClient(address: try WorkloadAPIAddress()))
-/// let tls = SPIFFETLSContexts(source: identity, policy: .exactly([orders]))
+/// let tls = SPIFFETLSContexts(source: identity, policy: .exactly(orders))
 /// ```
 public final class X509Source: X509SVIDSource, Service {
     private let stream: FollowedStream<X509Context>

@@ -44,7 +44,7 @@ struct ServiceOptions: ParsableArguments {
 
     /// TLS that talks to the authorized peers only.
     func tls(_ source: X509Source) -> SPIFFETLSContexts {
-        SPIFFETLSContexts(source: source, policy: .exactly(Set(self.authorize.map(\.id))))
+        SPIFFETLSContexts(source: source, policy: .oneOf(Set(self.authorize.map(\.id))))
     }
 }
 

@@ -15,7 +15,7 @@ struct AnonymousClientTests {
         get throws {
             SPIFFETLSContexts(
                 anonymousTrusting: TrustBundles([self.fixture.authority.bundle]),
-                policy: .exactly([id(Fixture.paymentsID)]), now: self.fixture.now)
+                policy: .exactly(id(Fixture.paymentsID)), now: self.fixture.now)
         }
     }
 

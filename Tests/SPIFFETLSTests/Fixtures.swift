@@ -100,7 +100,7 @@ struct Fixture: Sendable {
     /// What `orders` calls with: it expects `payments`, unless told otherwise.
     func client(_ source: (any X509SVIDSource)? = nil, policy: PeerPolicy? = nil) throws -> SPIFFETLSContexts {
         SPIFFETLSContexts(
-            source: source ?? self.orders, policy: policy ?? .exactly([id(Self.paymentsID)]),
+            source: source ?? self.orders, policy: policy ?? .exactly(id(Self.paymentsID)),
             now: self.now)
     }
 }

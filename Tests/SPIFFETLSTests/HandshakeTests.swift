@@ -27,7 +27,7 @@ struct HandshakeTests {
     @Test("a client refuses a server that its policy does not authorize")
     func clientPolicy() async throws {
         try await withServer(self.fixture.server()) { server async throws in
-            let other = try self.fixture.client(policy: .exactly([id("spiffe://example.org/other")]))
+            let other = try self.fixture.client(policy: .exactly(id("spiffe://example.org/other")))
             let exchange = try await call(server.port, other)
             #expect(
                 exchange
@@ -38,7 +38,7 @@ struct HandshakeTests {
 
     @Test("a server refuses a client that its policy does not authorize, and answers it nothing")
     func serverPolicy() async throws {
-        let contexts = self.fixture.server(policy: .exactly([id("spiffe://example.org/other")]))
+        let contexts = self.fixture.server(policy: .exactly(id("spiffe://example.org/other")))
         try await withServer(contexts) { server async throws in
             let exchange = try await call(server.port, self.fixture.client())
             #expect(exchange.answer == nil)
@@ -162,7 +162,7 @@ struct HandshakeTests {
     @Test("who asks a channel for its peer waits for the handshake, and is told why a peer was refused")
     func waitForPeer() async throws {
         let contexts = try self.fixture.client()
-        let choosy = try self.fixture.client(policy: .exactly([id("spiffe://example.org/other")]))
+        let choosy = try self.fixture.client(policy: .exactly(id("spiffe://example.org/other")))
         try await withServer(self.fixture.server()) { server async throws in
             let (channel, peer) = try await connect(server.port, contexts)
             #expect(try await peer.get()?.id == id(Fixture.paymentsID))
@@ -203,7 +203,7 @@ struct HandshakeTests {
     @Test("contexts without an identity of their own cannot serve")
     func anonymousServer() throws {
         let contexts = SPIFFETLSContexts(
-            anonymousTrusting: TrustBundles([self.fixture.authority.bundle]), policy: .exactly([]))
+            anonymousTrusting: TrustBundles([self.fixture.authority.bundle]), policy: .oneOf([]))
         #expect(throws: SPIFFETLSError.identityMissing) { try contexts.serverHandlers() }
     }
 }

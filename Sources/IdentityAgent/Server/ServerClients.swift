@@ -26,14 +26,14 @@ struct ServerClients: Sendable {
     func client(as identity: AgentIdentity, bundles: @escaping @Sendable () -> TrustBundles) throws -> ServerClient {
         let source = AgentIdentitySource(svid: identity.svid, bundles: bundles)
         let contexts = SPIFFETLSContexts(
-            source: source, policy: .exactly([self.serverID]), now: self.now, applicationProtocols: ["h2"])
+            source: source, policy: .exactly(self.serverID), now: self.now, applicationProtocols: ["h2"])
         return try self.client { $0.onCreateTCPConnection = { contexts.secureClient($0) } }
     }
 
     /// A client without an identity, which knows the server by a trust bundle.
     func anonymousClient(trusting bundle: TrustBundle) throws -> ServerClient {
         let contexts = SPIFFETLSContexts(
-            anonymousTrusting: TrustBundles([bundle]), policy: .exactly([self.serverID]), now: self.now,
+            anonymousTrusting: TrustBundles([bundle]), policy: .exactly(self.serverID), now: self.now,
             applicationProtocols: ["h2"])
         return try self.client { $0.onCreateTCPConnection = { contexts.secureClient($0) } }
     }

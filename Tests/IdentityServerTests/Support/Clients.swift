@@ -50,7 +50,7 @@ extension ControlPlaneUnderTest {
     func remote<Result: Sendable>(
         as identity: TestIdentity?, _ body: @Sendable (Client) async throws -> Result
     ) async throws -> Result {
-        let server = try PeerPolicy.exactly([self.id("/spire/server")])
+        let server = try PeerPolicy.exactly(self.id("/spire/server"))
         let now: @Sendable () -> Date = { self.time.now }
         let tls =
             if let identity {
