@@ -102,7 +102,7 @@ let package = Package(
         module("Registration", ["SPIFFE"]),
         module("NodeAttestation", ["Registration", "SPIFFE", .crypto]),
         .target(name: "CLinux"),
-        module("WorkloadAttestation", ["CLinux", "Registration", .crypto]),
+        module("WorkloadAttestation", ["CLinux", "Registration", "Rotation", .crypto]),
         module("Authority", ["JOSE", "KeyManagement", "Rotation", "SPIFFE", .asn1, .crypto, .cryptoExtras, .x509]),
 
         // P: wire types
@@ -188,7 +188,9 @@ let package = Package(
         tests(
             "AuthorityTests",
             ["Authority", "JOSE", "KeyManagement", "Rotation", "SPIFFE", "TestSupport", .asn1, .crypto, .x509]),
-        tests("WorkloadAttestationTests", ["WorkloadAttestation", "Registration", "TestSupport", "CLinux"]),
+        tests(
+            "WorkloadAttestationTests",
+            ["WorkloadAttestation", "Registration", "Rotation", "TestSupport", "CLinux"]),
         tests(
             "DatastoreTests", ["Datastore", "Authority", "NodeAttestation", "Registration", "SPIFFE", "TestSupport"]),
         tests(

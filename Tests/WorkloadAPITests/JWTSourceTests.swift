@@ -185,36 +185,3 @@ struct JWTSourceTests {
         }
     }
 }
-
-@Suite("SingleFlight", .timeLimit(.minutes(1)))
-struct SingleFlightTests {
-    struct Failed: Error {}
-
-    @Test("a failure is shared, and not remembered")
-    func failure() async throws {
-        let flights = SingleFlight<String, Int>()
-        await #expect(throws: Failed.self) { try await flights.run("a") { throw Failed() } }
-        #expect(try await flights.run("a") { 2 } == 2)
-    }
-
-    @Test("when the first caller is cancelled, another one takes its place")
-    func cancelled() async throws {
-        let flights = SingleFlight<String, Int>()
-        let started = Gate()
-        try await withThrowingTaskGroup(of: Int.self) { waiters async throws in
-            await withTaskGroup(of: Void.self) { first in
-                first.addTask {
-                    _ = try? await flights.run("a") {
-                        started.open()
-                        try await Gate().wait()
-                        return 1
-                    }
-                }
-                try? await started.wait()
-                waiters.addTask { try await flights.run("a") { 2 } }
-                first.cancelAll()
-            }
-            #expect(try await waiters.next() == 2)
-        }
-    }
-}

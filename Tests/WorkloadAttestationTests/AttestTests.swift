@@ -1,12 +1,13 @@
 import Foundation
 import Glibc
 import Registration
+import Rotation
 import Testing
 import WorkloadAttestation
 
 @Suite("Attestation of a process", .timeLimit(.minutes(1)))
 struct AttestTests {
-    private let attestors: [any WorkloadAttestor] = [UnixWorkloadAttestor()]
+    private let attestors: [any WorkloadAttestor] = [UnixWorkloadAttestor(instants: .system)]
 
     @Test("a process that has exited is refused")
     func exited() async throws {

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Registration
+import Rotation
 import TestSupport
 import Testing
 import WorkloadAttestation
@@ -8,8 +9,8 @@ import WorkloadAttestation
 @Suite("The unix workload attestor", .timeLimit(.minutes(1)))
 struct UnixWorkloadAttestorTests {
     private func selectors(
-        of child: ChildProcess, _ attestor: UnixWorkloadAttestor = UnixWorkloadAttestor(), uid: UInt32 = geteuid(),
-        gid: UInt32 = getegid(), wanted: [Selector] = []
+        of child: ChildProcess, _ attestor: UnixWorkloadAttestor = UnixWorkloadAttestor(instants: .system),
+        uid: UInt32 = geteuid(), gid: UInt32 = getegid(), wanted: [Selector] = []
     ) async throws -> [String] {
         let findings = try await attest(
             child.workload(uid: uid, gid: gid), with: [attestor], wanted: WantedSelectors(wanted))
@@ -67,7 +68,7 @@ struct UnixWorkloadAttestorTests {
     @Test("without discovery there is no path and no hash")
     func noDiscovery() async throws {
         let selectors = try await self.selectors(
-            of: ChildProcess(), UnixWorkloadAttestor(discoversPath: false),
+            of: ChildProcess(), UnixWorkloadAttestor(discoversPath: false, instants: .system),
             wanted: [Selector(type: "unix", value: "sha256:00")])
         #expect(!selectors.contains { $0.hasPrefix("unix:path") || $0.hasPrefix("unix:sha256") })
     }
@@ -78,7 +79,7 @@ struct UnixWorkloadAttestorTests {
             let program = try Self.copyShell(to: directory, "program")
             let sum = try await runProcess("sha256sum", [program]).outputText.prefix(64)
             let child = try ChildProcess(shell: program)
-            let attestor = UnixWorkloadAttestor()
+            let attestor = UnixWorkloadAttestor(instants: .system)
             let wanted = [try Selector(type: "unix", value: "sha256:00")]
             // The second answer may come from memory.
             for _ in 1...2 {
@@ -118,7 +119,7 @@ struct UnixWorkloadAttestorTests {
                 let link = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(child.pid)/exe")
                 #expect(link == program)
                 let findings = try await attest(
-                    child.workload(), with: [UnixWorkloadAttestor()], wanted: WantedSelectors([]))
+                    child.workload(), with: [UnixWorkloadAttestor(instants: .system)], wanted: WantedSelectors([]))
                 #expect(!findings.selectors.contains { $0.value.hasPrefix("path:") })
                 #expect(findings.undetermined["unix:path"]?.hasPrefix("\(program) is not the program there") == true)
             }
@@ -137,7 +138,7 @@ struct UnixWorkloadAttestorTests {
     func sizeLimit() async throws {
         let child = try ChildProcess()
         let findings = try await attest(
-            child.workload(), with: [UnixWorkloadAttestor(workloadSizeLimit: 100)],
+            child.workload(), with: [UnixWorkloadAttestor(workloadSizeLimit: 100, instants: .system)],
             wanted: WantedSelectors([Selector(type: "unix", value: "sha256:00")]))
         let size =
             try FileManager.default.attributesOfItem(

@@ -1,13 +1,14 @@
+package import FoundationEssentials
 import Glibc
 
 /// The program that a process runs, held open through the kernel's own link to it.
-final class Program: Sendable {
+package final class Program: Sendable {
     /// Where the process sees the program; the kernel adds ` (deleted)` where the file is gone.
-    let path: String
-    let identity: FileIdentity
+    package let path: String
+    package let identity: FileIdentity
     let descriptor: CInt
 
-    init(of process: WorkloadProcess) throws(ProcError) {
+    package init(of process: WorkloadProcess) throws(ProcError) {
         let link = "/proc/\(process.pid)/exe"
         // A program file may be on a file system that blocks opening; what runs is a regular file.
         let descriptor = unsafe open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -52,17 +53,23 @@ final class Program: Sendable {
 }
 
 /// A file and its content, as far as the file system tells them apart.
-struct FileIdentity: Hashable, Sendable {
-    let device: UInt64
-    let inode: UInt64
-    let bytes: Int
-    /// When content or attributes changed last, in nanoseconds; unlike the modification time it cannot be set.
-    let changed: Int64
+package struct FileIdentity: Hashable, Sendable {
+    package let device: UInt64
+    package let inode: UInt64
+    package let bytes: Int
+    private let changedSeconds: Int
+    private let changedNanoseconds: Int
+
+    /// When content or attributes changed last; unlike the modification time it cannot be set.
+    package var changed: Date {
+        Date(timeIntervalSince1970: Double(self.changedSeconds) + Double(self.changedNanoseconds) / 1_000_000_000)
+    }
 
     init(_ status: stat) {
         self.device = UInt64(status.st_dev)
         self.inode = UInt64(status.st_ino)
         self.bytes = Int(status.st_size)
-        self.changed = Int64(status.st_ctim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_ctim.tv_nsec)
+        self.changedSeconds = status.st_ctim.tv_sec
+        self.changedNanoseconds = status.st_ctim.tv_nsec
     }
 }

@@ -1,84 +1,75 @@
-import Crypto
-import Glibc
+import FoundationEssentials
+package import Rotation
 import Synchronization
 
-/// SHA-256 of programs, remembered for files that have not changed.
+/// Digests of programs, made once and remembered for files that have not changed.
+///
+/// Hashing is the one expensive thing that any process of the machine can ask for. So one program is hashed at a time for
+/// each user, once for all who ask for it meanwhile, and no longer than somebody waits for it.
 ///
 /// A file that changed less than ``settlingTime`` before it was hashed is not remembered: within the resolution of the
 /// file system's clock a later change would not show.
-final class ProgramHashes: Sendable {
+package final class ProgramHashes: Sendable {
     /// The most programs that are remembered.
-    static let maxRemembered = 1_024
-    /// In nanoseconds: two seconds.
-    static let settlingTime: Int64 = 2_000_000_000
-    private static let chunkBytes = 1 << 20
+    package static let maxRemembered = 1_024
+    package static let settlingTime: Duration = .seconds(2)
 
-    private let maxProgramBytes: Int
-    private let remembered = Mutex<[FileIdentity: String]>([:])
-
-    init(maxProgramBytes: Int) {
-        self.maxProgramBytes = maxProgramBytes
+    /// What one user waits for.
+    private struct Request: Hashable {
+        let uid: UInt32
+        let file: FileIdentity
     }
 
-    /// The digest in lower-case hexadecimal digits.
-    func sha256(of program: Program) async throws(ProgramHashError) -> String {
-        guard program.identity.bytes <= self.maxProgramBytes else {
-            throw .tooLarge(bytes: program.identity.bytes, limit: self.maxProgramBytes)
-        }
-        if let digest = self.remembered.withLock({ $0[program.identity] }) { return digest }
-        let began = Self.wallClockNanoseconds()
-        let digest = try await self.hash(program)
-        if program.identity.changed &+ Self.settlingTime < began {
-            self.remembered.withLock { remembered in
-                if remembered.count >= Self.maxRemembered { remembered.removeAll() }
-                remembered[program.identity] = digest
+    private let instants: Instants
+    private let digest: @Sendable (Program, Gate<UInt32>.Admission) async throws -> String
+    private let users = Gate<UInt32>(limit: 1)
+    private let requests = SingleFlight<Request, String>()
+    private let files = SingleFlight<FileIdentity, String>()
+    private let remembered: Mutex<RecentValues<FileIdentity, String>>
+
+    /// - Parameters:
+    ///   - instants: Tells which files have just changed.
+    ///   - maxRemembered: The most programs that are remembered.
+    ///   - digest: Makes a digest; it keeps the admission as long as it works, whether or not it is waited for.
+    package init(
+        instants: Instants, maxRemembered: Int = ProgramHashes.maxRemembered,
+        digest: @escaping @Sendable (Program, Gate<UInt32>.Admission) async throws -> String
+    ) {
+        self.instants = instants
+        self.remembered = Mutex(RecentValues(limit: maxRemembered))
+        self.digest = digest
+    }
+
+    /// The digest where it is remembered.
+    package func remembered(_ program: Program) -> String? {
+        self.remembered.withLock { $0.value(for: program.identity) }
+    }
+
+    /// The digest of a program that a process of a user runs.
+    package func digest(of program: Program, for uid: UInt32) async throws -> String {
+        try await self.requests.run(Request(uid: uid, file: program.identity)) {
+            if let digest = self.remembered(program) { return digest }
+            // Before others may join: they do not wait for what else this user has hashed.
+            let admission = try await self.users.enter(uid)
+            return try await self.files.run(program.identity) {
+                if let digest = self.remembered(program) { return digest }
+                return try await self.makeDigest(of: program, admission)
             }
+        }
+    }
+
+    /// How many wait until the turn of their user comes again.
+    package var queuedCount: Int { self.users.waitingCount }
+
+    /// How many wait for a digest that is made already.
+    package var sharingCount: Int { self.requests.waitingCount + self.files.waitingCount }
+
+    private func makeDigest(of program: Program, _ admission: Gate<UInt32>.Admission) async throws -> String {
+        let settled = self.instants.now().addingTimeInterval(-(Self.settlingTime / .seconds(1)))
+        let digest = try await self.digest(program, admission)
+        if program.identity.changed < settled {
+            self.remembered.withLock { $0.set(digest, for: program.identity) }
         }
         return digest
-    }
-
-    private func hash(_ program: Program) async throws(ProgramHashError) -> String {
-        var hasher = SHA256()
-        var buffer = [UInt8](repeating: 0, count: Self.chunkBytes)
-        var offset = 0
-        while true {
-            let count = unsafe buffer.withUnsafeMutableBytes { buffer in
-                unsafe pread(program.descriptor, buffer.baseAddress, buffer.count, off_t(offset))
-            }
-            guard count >= 0 else {
-                if errno == EINTR { continue }
-                throw .unreadable(ProcError(path: program.path, code: errno))
-            }
-            guard count > 0 else { return Self.hexadecimal(hasher.finalize()) }
-            offset += count
-            guard offset <= self.maxProgramBytes else { throw .tooLarge(bytes: offset, limit: self.maxProgramBytes) }
-            hasher.update(data: buffer[..<count])
-            // Other calls get their turn between the pieces of a long program.
-            await Task.yield()
-        }
-    }
-
-    private static func hexadecimal(_ digest: SHA256.Digest) -> String {
-        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-
-    /// Compared with times of files only, which follow the same clock.
-    private static func wallClockNanoseconds() -> Int64 {
-        var now = timespec()
-        guard unsafe clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0 else { return 0 }
-        return Int64(now.tv_sec) &* 1_000_000_000 &+ Int64(now.tv_nsec)
-    }
-}
-
-/// Why a program has no digest.
-enum ProgramHashError: Error, Hashable, CustomStringConvertible {
-    case tooLarge(bytes: Int, limit: Int)
-    case unreadable(ProcError)
-
-    var description: String {
-        switch self {
-        case .tooLarge(let bytes, let limit): "the program has \(bytes) bytes, the limit is \(limit)"
-        case .unreadable(let error): error.description
-        }
     }
 }

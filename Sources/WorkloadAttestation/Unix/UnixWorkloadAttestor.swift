@@ -1,4 +1,5 @@
 import Registration
+package import Rotation
 
 /// Tells processes apart by user, groups and program.
 ///
@@ -17,10 +18,14 @@ package struct UnixWorkloadAttestor: WorkloadAttestor {
     /// - Parameters:
     ///   - discoversPath: Whether `path` and `sha256` are made. Default: true.
     ///   - workloadSizeLimit: The longest program that is hashed, in bytes. Default: 256 MiB.
-    package init(discoversPath: Bool = true, workloadSizeLimit: Int = 256 << 20) {
+    ///   - instants: Tells which programs have just changed: their hashes are not remembered.
+    package init(discoversPath: Bool = true, workloadSizeLimit: Int = 256 << 20, instants: Instants) {
         self.discoversPath = discoversPath
         self.workloadSizeLimit = workloadSizeLimit
-        self.hashes = ProgramHashes(maxProgramBytes: workloadSizeLimit)
+        self.hashes = ProgramHashes(instants: instants) { program, admission async throws in
+            defer { withExtendedLifetime(admission) {} }
+            return try await ProgramDigest.sha256(of: program, maxBytes: workloadSizeLimit)
+        }
     }
 
     package func attest(
@@ -54,7 +59,7 @@ package struct UnixWorkloadAttestor: WorkloadAttestor {
             }
             if wanted.contains("unix:sha256") {
                 do {
-                    let digest = try await self.hashes.sha256(of: program)
+                    let digest = try await self.hashes.digest(of: program, for: process.uid)
                     // The process may have executed another program while this one was hashed.
                     guard try Program(of: process).isSame(as: program) else { throw WorkloadAttestationError.changed }
                     findings.add("sha256", digest)

@@ -30,7 +30,8 @@ struct AgentRun: AsyncParsableCommand {
         }
         try DataDirectory.prepare(settings.agent.dataDirectory)
         let unix = UnixWorkloadAttestor(
-            discoversPath: settings.discoversWorkloadPath, workloadSizeLimit: settings.workloadSizeLimit)
+            discoversPath: settings.discoversWorkloadPath, workloadSizeLimit: settings.workloadSizeLimit,
+            instants: .system)
         let agent = IdentityAgent(configuration: settings.agent, attestors: [unix], instants: .system, logger: logger)
         try await ServiceGroup(
             services: [agent], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger

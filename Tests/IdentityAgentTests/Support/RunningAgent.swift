@@ -134,7 +134,7 @@ func makeAgent(
     configure(&configuration)
     let log = LogRecord()
     let agent = IdentityAgent(
-        configuration: configuration, attestors: [UnixWorkloadAttestor()], instants: instants,
+        configuration: configuration, attestors: [UnixWorkloadAttestor(instants: .system)], instants: instants,
         logger: Logger(label: "agent") { _ in log }, randomness: { SeededRandom(seed: 1) })
     return (agent, configuration, log)
 }

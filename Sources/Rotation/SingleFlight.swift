@@ -1,4 +1,3 @@
-import Rotation
 import Synchronization
 
 /// Runs an operation once for all who ask for the same thing at the same time.
@@ -29,6 +28,11 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
             if isFirst { return try await self.fly(key, flight, operation) }
             if let result = try await self.wait(for: flight) { return try result.get() }
         }
+    }
+
+    /// How many wait for the outcome of an operation that another one runs.
+    package var waitingCount: Int {
+        self.flights.withLock { flights in flights.values.reduce(0) { $0 + $1.watcherCount } }
     }
 
     private func fly(
