@@ -36,7 +36,9 @@ extension String {
     /// What others chose (names, paths, versions) can hold anything: control characters would forge lines, or speak to
     /// the terminal.
     var oneLine: String {
-        String(self.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) })
+        // Nearly always there is nothing to replace, and the tables of Unicode need not be asked.
+        if self.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return self }
+        return String(self.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) })
     }
 }
 
