@@ -48,6 +48,7 @@ extension Target.Dependency {
     static let nioCore = Self.product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = Self.product(name: "NIOPosix", package: "swift-nio")
     static let nioEmbedded = Self.product(name: "NIOEmbedded", package: "swift-nio")
+    static let nioHTTP1 = Self.product(name: "NIOHTTP1", package: "swift-nio")
     static let nioHTTP2 = Self.product(name: "NIOHTTP2", package: "swift-nio-http2")
     static let nioHPACK = Self.product(name: "NIOHPACK", package: "swift-nio-http2")
     static let nioSSL = Self.product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -66,6 +67,7 @@ let package = Package(
         .executable(name: "signet-bench", targets: ["signet-bench"]),
         .executable(name: "signet-sdk-harness", targets: ["signet-sdk-harness"]),
         .library(name: "SPIFFE", targets: ["SPIFFE"]),
+        .library(name: "SPIFFEFederation", targets: ["SPIFFEFederation"]),
         .library(name: "SPIFFETLS", targets: ["SPIFFETLS"]),
         .library(name: "WorkloadAPI", targets: ["WorkloadAPI"]),
     ],
@@ -125,6 +127,12 @@ let package = Package(
                 "JOSE", "ProtoRPC", "Rotation", "SPIFFE", "WorkloadAPIProtos", .grpcCore, .grpcPosix, .logging,
                 .serviceLifecycle,
                 .swiftProtobuf,
+            ]),
+        module(
+            "SPIFFEFederation",
+            [
+                "Rotation", "SPIFFE", "SPIFFETLS", .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle,
+                .x509,
             ]),
         module("Datastore", ["Authority", "NodeAttestation", "Registration", "SPIFFE", .crypto, .grdb]),
 
@@ -201,6 +209,12 @@ let package = Package(
             [
                 "SPIFFETLS", "Rotation", "SPIFFE", "TestSupport", .asn1, .nioCore, .nioEmbedded, .nioPosix, .nioSSL,
                 .nioTLS, .x509,
+            ]),
+        tests(
+            "SPIFFEFederationTests",
+            [
+                "SPIFFEFederation", "Rotation", "SPIFFE", "SPIFFETLS", "TestSupport", .logging, .nioCore, .nioHTTP1,
+                .nioPosix, .nioSSL, .x509,
             ]),
         tests(
             "PeerTransportTests",

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOSSL
 import SPIFFE
+import X509
 
 /// What connections of one set of contexts have in common, and how it becomes a NIOSSL configuration.
 struct TLSOptions: Sendable {
@@ -17,13 +18,7 @@ struct TLSOptions: Sendable {
 
     /// A context that offers the SVID, if there is one, and leaves the judgement of the peer to ``SPIFFEPeerHandler``.
     func context(svid: X509SVID?, verification: CertificateVerification) throws -> NIOSSLContext {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.minimumTLSVersion = self.minimumVersion.nioSSL
-        configuration.curves = Self.groups
-        configuration.cipherSuites = Self.cipherSuites
-        configuration.applicationProtocols = self.applicationProtocols
-        configuration.shutdownTimeout = Self.shutdownTimeout
-        configuration.certificateVerification = verification
+        var configuration = self.configuration(verification)
         // The verification callback decides alone; no root of this machine has a say.
         configuration.trustRoots = .certificates([])
         if let svid {
@@ -34,5 +29,27 @@ struct TLSOptions: Sendable {
                 try NIOSSLPrivateKey(bytes: svid.privateKeyPKCS8DER, format: .der))
         }
         return try NIOSSLContext(configuration: configuration)
+    }
+
+    /// A context without a certificate of its own that judges a server by its host name and these roots, or, without
+    /// any, by those of this machine.
+    func webContext(roots: [Certificate]?) throws -> NIOSSLContext {
+        var configuration = self.configuration(.fullVerification)
+        if let roots {
+            configuration.trustRoots = .certificates(
+                try roots.map { try NIOSSLCertificate(bytes: $0.derBytes, format: .der) })
+        }
+        return try NIOSSLContext(configuration: configuration)
+    }
+
+    private func configuration(_ verification: CertificateVerification) -> TLSConfiguration {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = self.minimumVersion.nioSSL
+        configuration.curves = Self.groups
+        configuration.cipherSuites = Self.cipherSuites
+        configuration.applicationProtocols = self.applicationProtocols
+        configuration.shutdownTimeout = Self.shutdownTimeout
+        configuration.certificateVerification = verification
+        return configuration
     }
 }
