@@ -12,7 +12,7 @@ BUILD_PACKAGES := libsqlite3-dev libssl-dev zlib1g-dev
 TEST_PACKAGES := openssl python3 python3-venv
 BENCH_PACKAGES := openssl nghttp2-client debian-archive-keyring
 
-.PHONY: help demo test bench build build-tests check interop format packages test-packages python protos clean
+.PHONY: help demo test abuse bench build build-tests check interop format packages test-packages python protos clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: check test-packages build-tests python ## Build, then run every test
 # One after the other: tests that open a thousand sockets and tests that start processes do not mix in one process,
 # and what is measured is measured alone.
 	$(SWIFT) test -c $(CONFIGURATION) --skip-build --no-parallel
+
+abuse: test-packages build-tests python ## The scenarios that can do any amount of work, in full measure (minutes)
+	SIGNET_TEST_THOROUGH=1 $(SWIFT) test -c $(CONFIGURATION) --skip-build --no-parallel --filter '^Integration\.'
 
 bench: build ## Measure, beside the aims (BENCH='--only push --output json' passes options)
 	@Tests/Checks/packages.sh $(BENCH_PACKAGES)

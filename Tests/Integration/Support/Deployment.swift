@@ -14,25 +14,33 @@ final class Deployment: Sendable {
     let port: Int
     private let serverOptions: [String: String]
     private let agentOptions: [String: String]
+    private let environment: [String: String]
 
     /// Lays out the folder; nothing runs yet.
     ///
     /// - Parameters:
     ///   - serverOptions: Further keys of the section `server`.
     ///   - agentOptions: Further keys of the section `agent`.
+    ///   - environment: Further environment of the server and the agents.
     /// - Throws: What making the folder threw.
-    init(server serverOptions: [String: String] = [:], agent agentOptions: [String: String] = [:]) throws {
+    init(
+        server serverOptions: [String: String] = [:], agent agentOptions: [String: String] = [:],
+        environment: [String: String] = [:]
+    ) throws {
         self.directory = try TemporaryDirectory()
         // Services under other uids must reach the Workload API's socket.
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: self.directory.path)
         self.port = try FreePort.find()
         self.serverOptions = serverOptions
         self.agentOptions = agentOptions
+        self.environment = environment
     }
 
     var serverSocket: String { self.directory.path("server/api.sock") }
-    var agentSocket: String { self.directory.path("agent/api.sock") }
+    var agentSocket: String { self.socket(ofAgent: "agent") }
     var workloadURI: String { "unix://\(self.agentSocket)" }
+
+    func socket(ofAgent name: String) -> String { self.directory.path("\(name)/api.sock") }
 
     func id(_ path: String) -> String { "spiffe://\(Self.trustDomain)\(path)" }
 
@@ -47,24 +55,27 @@ final class Deployment: Sendable {
         ]
         let config = try self.write(section: "server", fixed.merging(self.serverOptions) { $1 }, to: "server.yaml")
         let server = try RunningProgram(
-            Programs.signet, ["server", "run", "--config", config], logPath: self.directory.path("server.log"))
+            Programs.signet, ["server", "run", "--config", config], environment: self.environment,
+            logPath: self.directory.path("server.log"))
         try await self.waitUntilHealthy(self.serverSocket, server)
         return server
     }
 
     /// Starts the agent, with a new join token when `token` is nil, and waits until it serves.
-    func startAgent(token: String? = nil) async throws -> RunningProgram {
+    func startAgent(token: String? = nil, name: String = "agent") async throws -> RunningProgram {
         let joinToken: String = if let token { token } else { try await self.newToken() }
-        let agent = try await self.launchAgent(token: joinToken)
-        try await self.waitUntilHealthy(self.agentSocket, agent)
+        let agent = try await self.launchAgent(token: joinToken, name: name)
+        try await self.waitUntilHealthy(self.socket(ofAgent: name), agent)
         return agent
     }
 
-    /// Starts the agent and does not wait; an empty token means none.
-    func launchAgent(token: String) async throws -> RunningProgram {
+    /// Starts an agent and does not wait; an empty token means none.
+    ///
+    /// Agents of different names have folders and sockets of their own.
+    func launchAgent(token: String, name: String = "agent") async throws -> RunningProgram {
         var keys = [
-            "trust_domain": Self.trustDomain, "data_dir": self.directory.path("agent-data"),
-            "socket_path": self.agentSocket,
+            "trust_domain": Self.trustDomain, "data_dir": self.directory.path("\(name)-data"),
+            "socket_path": self.socket(ofAgent: name),
             "server_address": "127.0.0.1", "server_port": "\(self.port)",
         ]
         if !FileManager.default.fileExists(atPath: self.directory.path("bundle.pem")) {
@@ -72,10 +83,15 @@ final class Deployment: Sendable {
             try self.directory.write(bundle.output, to: "bundle.pem", mode: 0o644)
         }
         keys["trust_bundle_path"] = self.directory.path("bundle.pem")
-        if !token.isEmpty { keys["join_token_file"] = try self.directory.write(Array(token.utf8), to: "join-token") }
-        let config = try self.write(section: "agent", keys.merging(self.agentOptions) { $1 }, to: "agent.yaml")
+        if !token.isEmpty {
+            // The only agent of most tests keeps the plain name.
+            let file = name == "agent" ? "join-token" : "\(name)-join-token"
+            keys["join_token_file"] = try self.directory.write(Array(token.utf8), to: file)
+        }
+        let config = try self.write(section: "agent", keys.merging(self.agentOptions) { $1 }, to: "\(name).yaml")
         return try RunningProgram(
-            Programs.signet, ["agent", "run", "--config", config], logPath: self.directory.path("agent.log"))
+            Programs.signet, ["agent", "run", "--config", config], environment: self.environment,
+            logPath: self.directory.path("\(name).log"))
     }
 
     private func write(section: String, _ keys: [String: String], to name: String) throws -> String {
@@ -84,7 +100,7 @@ final class Deployment: Sendable {
     }
 
     /// Asks until the socket serves; each question is a process, so this never spins.
-    private func waitUntilHealthy(_ socket: String, _ program: RunningProgram) async throws {
+    func waitUntilHealthy(_ socket: String, _ program: RunningProgram) async throws {
         while program.isRunning {
             let answer = try await runProcess(Programs.signet, ["healthcheck", "--socket-path", socket])
             if answer.status == 0 { return }

@@ -110,10 +110,13 @@ class Deployment:
     def __init__(self, socket, port, folder):
         self.socket, self.port, self.folder = socket, port, folder
         self.local = Stub(grpc.insecure_channel("unix:" + socket))
+        self._authorities = None
 
     def authorities(self):
-        bundle = self.local.GetBundle()
-        return b"".join(one.asn1 for one in bundle.x509_authorities)
+        """The X.509 authorities, read once: a control plane that restarts keeps them."""
+        if not self._authorities:
+            self._authorities = b"".join(one.asn1 for one in self.local.GetBundle().x509_authorities)
+        return self._authorities
 
     def caller(self, identity=None):
         """A caller at the port, on a connection of its own; anonymous without an identity."""

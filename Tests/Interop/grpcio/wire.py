@@ -266,17 +266,17 @@ def types(name, **fields):
 class Stub:
     """Every method of the table over one channel: `stub.ListEntries(page_size=5)`, `stub.Watch(…)`."""
 
-    def __init__(self, channel):
+    def __init__(self, channel, **options):
         for path, (request, response, kind) in table.methods.items():
-            setattr(self, path.rpartition("/")[2], self._call(channel, path, request, response, kind))
+            setattr(self, path.rpartition("/")[2], self._call(channel, path, request, response, kind, options))
 
     @staticmethod
-    def _call(channel, path, request, response, kind):
+    def _call(channel, path, request, response, kind, options):
         make = message_class(request)
         call = getattr(channel, kind)(path, make.SerializeToString, message_class(response).FromString)
         if kind == "stream_stream":
-            return lambda requests, timeout=20: call(requests, timeout=timeout)
-        return lambda timeout=20, **fields: call(make(**fields), timeout=timeout)
+            return lambda requests, timeout=20: call(requests, timeout=timeout, **options)
+        return lambda timeout=20, **fields: call(make(**fields), timeout=timeout, **options)
 
 
 def code(error):
