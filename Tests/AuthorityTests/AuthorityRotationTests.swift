@@ -40,7 +40,7 @@ struct AuthorityRotationTests {
         #expect(domain.journal.saveCount == 1)
     }
 
-    @Test("a prepared authority is in the bundle at once, and does not sign")
+    @Test("FED-04: a prepared authority is in the bundle at once, and does not sign")
     func preparation() async throws {
         let domain = try TestDomain()
         let rotation = try await domain.startRotation()

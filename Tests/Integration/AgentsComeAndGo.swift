@@ -20,6 +20,35 @@ struct AgentsComeAndGo {
         _ = await server.stop()
     }
 
+    @Test("WEP-06: an agent listens on its Unix socket, and on no TCP port")
+    func listensLocally() async throws {
+        let deployment = try Deployment()
+        let server = try await deployment.startServer()
+        let agent = try await deployment.startAgent()
+        #expect(try Self.listeningTCPPorts(of: server.pid) == [deployment.port])
+        #expect(try Self.listeningTCPPorts(of: agent.pid).isEmpty)
+        #expect(await agent.stop() == 0)
+        _ = await server.stop()
+    }
+
+    /// The ports of the TCP sockets that a process holds and that listen.
+    private static func listeningTCPPorts(of pid: Int32) throws -> Set<Int> {
+        let files = FileManager.default
+        let descriptors = try files.contentsOfDirectory(atPath: "/proc/\(pid)/fd")
+        let own = Set(descriptors.compactMap { try? files.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\($0)") })
+        var ports: Set<Int> = []
+        for table in ["tcp", "tcp6"] {
+            let lines = try String(contentsOfFile: "/proc/\(pid)/net/\(table)", encoding: .utf8).split(separator: "\n")
+            for line in lines.dropFirst() {
+                // Number, local address and port, remote ones, state (0A: listening), …, inode the tenth.
+                let fields = line.split(separator: " ")
+                guard fields[3] == "0A", own.contains("socket:[\(fields[9])]") else { continue }
+                ports.insert(try #require(Int(fields[1].drop { $0 != ":" }.dropFirst(), radix: 16)))
+            }
+        }
+        return ports
+    }
+
     @Test("a banned agent stops serving and cannot come back")
     func banned() async throws {
         let deployment = try Deployment()

@@ -87,7 +87,7 @@ struct FetchTests {
             self.isServerRefused(await self.failure(from: try f.webIdentity(names: ["127.0.0.1"]), host: "127.0.0.1")))
     }
 
-    @Test("FED-36: a server of the Web is vouched for by an authority that is trusted here")
+    @Test("FED-25, FED-36: a server of the Web is vouched for by an authority that is trusted here")
     func webRoots() async throws {
         let stranger = try TestAuthority(trustDomain: "web.test", now: Date())
         #expect(self.isServerRefused(await self.failure(from: try self.fixtures.webIdentity(of: stranger))))
@@ -122,7 +122,7 @@ struct FetchTests {
         #expect(error == .serverTrustDomainUnknown(self.fixtures.trustDomain))
     }
 
-    @Test("FED-60: the server of an endpoint in another trust domain is proved by that one's bundle")
+    @Test("FED-38, FED-60, FED-61: the server of an endpoint in another trust domain is proved by that one's bundle")
     func otherTrustDomain() async throws {
         let f = self.fixtures
         let server = try await ScriptedEndpoint.start(f.spiffeIdentity(of: f.web, id: "spiffe://web.test/bundles"))

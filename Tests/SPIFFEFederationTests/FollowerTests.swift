@@ -97,13 +97,14 @@ struct FollowerTests {
         try await server.stop()
     }
 
-    @Test("FED-59: a self-serving endpoint is proved by the bundle fetched last")
+    @Test("FED-46, FED-59: a self-serving endpoint is proved by the configured bundle, then by the one fetched last")
     func selfServing() async throws {
         let f = self.fixtures
         let next = try TestAuthority(trustDomain: "foreign.test", now: Date())
         let old = try await ScriptedEndpoint.start(f.spiffeIdentity())
         let new = try await ScriptedEndpoint.start(f.spiffeIdentity(of: next))
-        let follower = self.follower(try f.spiffeEndpoint(old.port), initial: self.bundle(1))
+        let configured = try TrustBundle(parsing: self.bundle(1).document(), trustDomain: f.trustDomain)
+        let follower = self.follower(try f.spiffeEndpoint(old.port), initial: configured)
         let ofNew = self.follower(try f.spiffeEndpoint(new.port), initial: self.bundle(1))
         new.answer("/b", body: self.bundle(3, of: next).document())
         await ofNew.refresh()

@@ -58,7 +58,7 @@ struct BundleTests {
         }
     }
 
-    @Test("an identity that federates gets the bundle of the other trust domain, in all three streams")
+    @Test("FED-20: an identity that federates gets the bundle of the other trust domain, in all three streams")
     func federated() async throws {
         let foreign = try TestAuthority(trustDomain: "foreign.test", now: Date())
         try await withServingAgent(script: {

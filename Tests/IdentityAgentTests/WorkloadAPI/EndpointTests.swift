@@ -58,7 +58,7 @@ struct EndpointTests {
         }
     }
 
-    @Test("WEP-18: nothing but the header is asked of a client; WEP-09: nor TLS")
+    @Test("WEP-03, WEP-09, WEP-18, WEP-20: gRPC with the header is all: no TLS, no credential, no help of the client")
     func nothingElse() async throws {
         try await withServingAgent(script: { $0.entries = [.entry("a", "/a")] }) { agent, _ async throws in
             let response = try await agent.first(WorkloadAPIMethods.fetchX509SVID)
