@@ -83,7 +83,8 @@ public struct JSONWebKey: Sendable, Hashable {
         return string
     }
 
-    private static func bytes(_ name: String, in object: JSONObject) throws(JSONWebKeyError) -> [UInt8] {
+    /// The bytes of a member that is base64url.
+    static func bytes(_ name: String, in object: JSONObject) throws(JSONWebKeyError) -> [UInt8] {
         guard let text = try self.string(name, in: object) else { throw .missingMember(name) }
         do { return try Base64URL.decode(text) } catch { throw .memberEncoding(name, error) }
     }

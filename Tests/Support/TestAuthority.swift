@@ -5,7 +5,7 @@ package import SPIFFE
 import SwiftASN1
 package import X509
 
-/// A certificate authority for tests: one P-256 key for X.509-SVIDs and one for JWT-SVIDs, made anew each time.
+/// A certificate authority for tests: P-256 keys for X.509-SVIDs, JWT-SVIDs and WIT-SVIDs, made anew each time.
 ///
 /// ```swift
 /// let authority = try TestAuthority(trustDomain: "example.org")
@@ -19,6 +19,8 @@ package struct TestAuthority: Sendable {
     package let certificate: Certificate
     package let jwtAuthority: JWTAuthority
     package let jwtKey: P256.Signing.PrivateKey
+    package let witAuthority: WITAuthority
+    package let witKey: P256.Signing.PrivateKey
     private let key: P256.Signing.PrivateKey
     /// The authorities between this and the one in the bundle; the nearest first.
     private let intermediates: [Certificate]
@@ -45,6 +47,11 @@ package struct TestAuthority: Sendable {
         let jwtAuthority = JWTAuthority(keyID: jwtKeyID, publicKey: PublicKey(self.jwtKey.publicKey))
         guard let jwtAuthority else { throw EmptyKeyID() }
         self.jwtAuthority = jwtAuthority
+        self.witKey = P256.Signing.PrivateKey()
+        guard let witAuthority = WITAuthority(keyID: "wit-1", publicKey: PublicKey(self.witKey.publicKey)) else {
+            throw EmptyKeyID()
+        }
+        self.witAuthority = witAuthority
         self.certificate = try contents.certificate(
             publicKey: .init(key.publicKey), keyIdentifier: Self.identifier(of: key.publicKey),
             issuer: contents.subject, issuerKey: .init(key), issuerKeyIdentifier: nil)
@@ -61,6 +68,8 @@ package struct TestAuthority: Sendable {
         self.certificate = certificate
         self.jwtAuthority = parent.jwtAuthority
         self.jwtKey = parent.jwtKey
+        self.witAuthority = parent.witAuthority
+        self.witKey = parent.witKey
         self.intermediates = [certificate] + parent.intermediates
         self.root = parent.root
     }

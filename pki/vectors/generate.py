@@ -7,6 +7,7 @@ have, in Tests/SPIFFETests/Vectors/.
 """
 import base64
 import datetime as dt
+import hashlib
 import ipaddress
 import json
 import pathlib
@@ -654,6 +655,244 @@ def jwt_svids():
          bundle={"keys": [jwk(key, use="wit-svid", kid="jwt-1"), bundle["keys"][1]]})
 
 
+WIT_HEADER = {"alg": "ES256", "kid": "wit-1", "typ": "wit+jwt"}
+WPT_HEADER = {"alg": "ES256", "typ": "wpt+jwt"}
+TARGET = "https://reports.example.org/a"
+
+
+def hashed(text_):
+    return b64url(hashlib.sha256(text_.encode()).digest())
+
+
+def private_jwk(key, **members):
+    numbers = key.private_numbers()
+    if isinstance(key, rsa.RSAPrivateKey):
+        return jwk(key, d=number(numbers.d), p=number(numbers.p), q=number(numbers.q), dp=number(numbers.dmp1),
+                   dq=number(numbers.dmq1), qi=number(numbers.iqmp), **members)
+    return jwk(key, d=number(numbers.private_value, (key.curve.key_size + 7) // 8), **members)
+
+
+def wit_svids():
+    authority, other, workload = p256(), p256(), p256()
+    keys = {"P-384": ec.generate_private_key(ec.SECP384R1()), "P-521": ec.generate_private_key(ec.SECP521R1()),
+            "RSA": rsa.generate_private_key(65537, 2048)}
+    bundle = {"keys": [jwk(authority, use="wit-svid", kid="wit-1"), jwk(other, use="wit-svid", kid="wit-2")]}
+    at = int(dt.datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+    claims = {"sub": "spiffe://example.org/web", "exp": 4102444800, "iat": 1735689600,
+              "cnf": {"jwk": jwk(workload, alg="ES256")}}
+    proof_claims = {"aud": TARGET, "exp": at + 30, "jti": "proof-1"}
+
+    def proof_of(wit, key=workload, header=WPT_HEADER, claims=None, algorithm="ES256", **more):
+        claims = claims if claims is not None else proof_claims | {"wth": hashed(wit)} | more
+        return token(key, header, claims, algorithm)
+
+    def case(folder, wit, section, rules, expect, comment="", proof=True, bundle=bundle, now=NOW, more=(), **members):
+        if expect == "accept":
+            members = {"id": "spiffe://example.org/web", **members}
+        files = {"token.txt": wit, "bundle.json": json.dumps(bundle, indent=1) + "\n"}
+        bundles = {"example.org": "bundle.json"} | {name_: f"bundle-{name_}.json" for name_, _ in more}
+        files |= {f"bundle-{name_}.json": json.dumps(value, indent=1) + "\n" for name_, value in more}
+        if proof:
+            files["proof.txt"] = proof if isinstance(proof, str) else proof_of(wit)
+        write("wit-svid", folder, files, section, rules, expect, comment, bundles=bundles, target=TARGET, now=now, **members)
+
+    def t(key=authority, header=WIT_HEADER, claims=claims, **options):
+        return token(key, header, claims, **options)
+
+    refused = "wit_svid.token/"
+    parts = t().split(".")
+    case("ok", t(), "§1", "WIT-01", "accept", "with proof of possession")
+    case("json-serialization", json.dumps({"payload": parts[1], "signatures": [{"protected": parts[0], "signature": parts[2]}]}),
+         "§1", "WIT-01", refused + "notCompact", "JWS JSON serialization")
+    case("five-parts", ".".join([parts[0], "a", "a", "a", "a"]), "§1", "WIT-01", refused + "notCompact", "the form of a JWE")
+    case("garbage", "garbage", "§1", "WIT-01", refused + "notCompact")
+    case("too-long", t(claims=claims | {"pad": "a" * 12400}), "§1", "WIT-01", refused + "tooLong", "more than 16384 bytes")
+    case("no-kid", t(header=without(WIT_HEADER, "kid")), "§2.1", "WIT-02", "wit_svid.missing_key_id")
+    case("kid-empty", t(header=WIT_HEADER | {"kid": ""}), "§2.1", "WIT-02", "wit_svid.missing_key_id")
+    case("kid-upper-case", t(header=WIT_HEADER | {"kid": "WIT-1"}), "§2.1", "WIT-03", "wit_svid.unknown_key_id")
+    case("no-typ", t(header=without(WIT_HEADER, "typ")), "§2.2", "WIT-05", "wit_svid.missing_type")
+    for label, value in [("jwt", "JWT"), ("upper-case", "WIT+JWT"), ("application", "application/wit+jwt"), ("empty", "")]:
+        case(f"typ-{label}", t(header=WIT_HEADER | {"typ": value}), "§2.2", "WIT-05", "wit_svid.unsupported_type")
+    case("typ-number", t(header=WIT_HEADER | {"typ": 5}), "§2.2", "WIT-05", refused + "headerMemberType")
+    for algorithm in ["none", "HS256", "EdDSA", "es256"]:
+        case(f"alg-{algorithm}", t(header=WIT_HEADER | {"alg": algorithm}), "§2.3", "WIT-07", refused + "unsupportedAlgorithm")
+    case("alg-missing", t(header=without(WIT_HEADER, "alg")), "§2.3", "WIT-07", refused + "missingAlgorithm")
+    case("alg-before-typ", b64url(text({"alg": "none", "typ": "JWT"}).encode()) + ".%%%.", "§2.3", "WIT-07",
+         refused + "unsupportedAlgorithm", "what is wrong with alg comes first")
+    case("alg-of-other-key", t(header=WIT_HEADER | {"alg": "RS256"}), "§2.3", "WIT-07", refused + "algorithmDoesNotMatchKey")
+    for curve, algorithm in [("P-384", "ES384"), ("P-521", "ES512"), ("RSA", "RS256"), ("RSA", "RS384"), ("RSA", "RS512"),
+                             ("RSA", "PS256"), ("RSA", "PS384"), ("RSA", "PS512")]:
+        key = keys[curve]
+        wit = t(key, WIT_HEADER | {"alg": algorithm}, claims | {"cnf": {"jwk": jwk(key, alg=algorithm)}}, algorithm=algorithm)
+        case(f"alg-{algorithm}", wit, "§2.3", "WIT-07 WIT-15", "accept", "for the token and for the proof",
+             proof_of(wit, key, WPT_HEADER | {"alg": algorithm}, algorithm=algorithm),
+             bundle={"keys": [jwk(key, use="wit-svid", kid="wit-1")]})
+    case("extra-header", t(header=WIT_HEADER | {"x": 1}), "§2.4", "WIT-09", "accept", "unknown members are ignored")
+    case("crit", t(header=WIT_HEADER | {"crit": ["x"], "x": 1}), "§2.4", "WIT-09", refused + "criticalHeader")
+    case("key-in-header", t(p256(), WIT_HEADER | {"jwk": jwk(p256())}), "§2.4", "WIT-09", refused + "invalidSignature",
+         "a key in the header is never looked at")
+    case("no-sub", t(claims=without(claims, "sub")), "§3.1", "WIT-10", "wit_svid.missing_subject")
+    case("sub-number", t(claims=claims | {"sub": 1}), "§3.1", "WIT-10", "wit_svid.missing_subject")
+    for label, value in [("empty", ""), ("wimse", "wimse://example.com/w"), ("text", "invalid")]:
+        case(f"sub-{label}", t(claims=claims | {"sub": value}), "§3.1", "WIT-10 WIT-11",
+             "wit_svid.invalid_subject/spiffe_id.wrong_scheme")
+
+    def cnf(folder, value, expect, comment="", rules="WIT-14"):
+        case(folder, t(claims=claims | {"cnf": value}), "§3.2", rules, f"wit_svid.{expect}", comment)
+
+    case("no-cnf", t(claims=without(claims, "cnf")), "§3.2", "WIT-13", "wit_svid.missing_confirmation")
+    cnf("cnf-string", "a", "missing_confirmation", rules="WIT-13")
+    cnf("cnf-array", [claims["cnf"]], "missing_confirmation", rules="WIT-13")
+    cnf("cnf-without-jwk", {"kid": "a"}, "missing_confirmation_key")
+    cnf("cnf-jwk-string", {"jwk": "a"}, "missing_confirmation_key")
+    cnf("cnf-private", {"jwk": private_jwk(p256(), alg="ES256")}, "private_confirmation_key")
+    cnf("cnf-symmetric", {"jwk": {"kty": "oct", "k": "AA", "alg": "HS256"}}, "private_confirmation_key")
+    cnf("cnf-unknown-kty", {"jwk": {"kty": "AKP", "alg": "ES256"}}, "unsupported_confirmation_key")
+    cnf("cnf-ed25519", {"jwk": jwk(ed25519.Ed25519PrivateKey.generate(), alg="EdDSA")}, "unsupported_confirmation_key")
+    cnf("cnf-not-on-curve", {"jwk": claims["cnf"]["jwk"] | {"y": claims["cnf"]["jwk"]["x"]}}, "malformed_confirmation_key/key")
+    cnf("cnf-without-x", {"jwk": without(claims["cnf"]["jwk"], "x")}, "malformed_confirmation_key/missingMember")
+    cnf("cnf-alg-missing", {"jwk": jwk(workload)}, "missing_confirmation_algorithm", rules="WIT-15")
+    cnf("cnf-alg-number", {"jwk": jwk(workload, alg=5)}, "missing_confirmation_algorithm", rules="WIT-15")
+    for algorithm in ["HS256", "EdDSA"]:
+        cnf(f"cnf-alg-{algorithm}", {"jwk": jwk(workload, alg=algorithm)}, "unsupported_confirmation_algorithm", rules="WIT-15")
+    cnf("cnf-alg-of-other-curve", {"jwk": jwk(keys["P-384"], alg="ES256")}, "confirmation_algorithm_mismatch", rules="WIT-15")
+    case("jti", t(claims=claims | {"jti": "a"}), "§3.3", "WIT-16", "accept")
+    case("no-exp", t(claims=without(claims, "exp")), "§3.4", "WIT-21", "wit_svid.missing_expiration")
+    case("exp-string", t(claims=claims | {"exp": "4102444800"}), "§3.4", "WIT-21", "wit_svid.malformed_claim")
+    case("exp-ten-minutes-ago", t(claims=claims | {"exp": at - 600}), "§3.4", "WIT-22", "wit_svid.expired")
+    case("exp-now", t(claims=claims | {"exp": at}), "§3.4", "WIT-22", "wit_svid.expired", "the moment itself is too late")
+    case("exp-in-a-second", t(claims=claims | {"exp": at + 1}), "§3.4", "WIT-22", "accept")
+    case("exp-within-leeway", t(claims=claims | {"exp": at - 119}), "§3.4", "WIT-23", "accept", leeway_seconds=120)
+    case("exp-beyond-leeway", t(claims=claims | {"exp": at - 120}), "§3.4", "WIT-23", "wit_svid.expired", leeway_seconds=120)
+    case("nbf-in-future", t(claims=claims | {"nbf": at + 600}), "§3.5", "WIT-25", "wit_svid.not_yet_valid")
+    case("nbf-in-future-with-leeway", t(claims=claims | {"nbf": at + 1}), "§3.5", "WIT-25", "wit_svid.not_yet_valid",
+         "the text grants no leeway for nbf", leeway_seconds=120)
+    case("nbf-now", t(claims=claims | {"nbf": at}), "§3.5", "WIT-25", "accept")
+    case("lifetime-too-long", t(claims=claims | {"nbf": at, "exp": at + 7200}), "§3.5", "WIT-26 WIT-27",
+         "wit_svid.lifetime_too_long", max_lifetime_seconds=3600)
+    case("lifetime-longest", t(claims=claims | {"nbf": at, "exp": at + 3600}), "§3.5", "WIT-27", "accept", max_lifetime_seconds=3600)
+    case("lifetime-without-nbf", t(), "§3.5", "WIT-26", "accept", "no nbf to count from", max_lifetime_seconds=3600)
+    case("iat-in-future", t(claims=claims | {"iat": at + 3600}), "§3.6", "WIT-29", "accept", "iat has no say")
+    case("iss", t(claims=claims | {"iss": "https://other.test"}), "§3.7", "WIT-30", "accept", "iss finds no keys")
+    for label, value in [("string", "reports"), ("array", ["reports"]), ("empty", []), ("null", None)]:
+        case(f"aud-{label}", t(claims=claims | {"aud": value}), "§3.8", "WIT-32", "wit_svid.audience_present")
+    case("other-claims", t(claims=claims | {"foo": 1, "https://example.org/env": {"a": [1]}}), "§3.8", "WIT-33 WIT-34", "accept")
+    case("duplicate-claim", t(claims='{"sub":"spiffe://a/x","sub":"spiffe://b/x","exp":4102444800}'), "RFC 7519 §4", "WIT-10",
+         refused + "malformedPayload")
+    case("payload-changed", f"{parts[0]}.{b64url(text(claims | {'sub': 'spiffe://example.org/db'}).encode())}.{parts[2]}", "§4",
+         "WIT-51", refused + "invalidSignature")
+    case("no-signature", f"{parts[0]}.{parts[1]}.", "§4", "WIT-51", refused + "malformedSignature")
+    case("key-of-other-kid", t(header=WIT_HEADER | {"kid": "wit-2"}), "§4", "WIT-51", refused + "invalidSignature")
+    case("unknown-kid", t(header=WIT_HEADER | {"kid": "wit-9"}), "§6", "WIT-51", "wit_svid.unknown_key_id")
+    case("key-of-jwt-entry", t(), "§6", "WIT-51", "wit_svid.unknown_key_id",
+         bundle={"keys": [jwk(authority, use="jwt-svid", kid="wit-1"), bundle["keys"][1]]})
+    case("no-wit-authorities", t(), "§6", "WIT-51 WIT-52", "wit_svid.no_wit_authorities",
+         bundle={"keys": [jwk(authority, use="jwt-svid", kid="wit-1")]})
+    case("entry-without-use", t(), "§6", "WIT-52", "wit_svid.no_wit_authorities", bundle={"keys": [jwk(authority, kid="wit-1")]})
+    case("kid-of-two-kinds", t(), "§6", "WIT-50", "wit_svid.no_wit_authorities",
+         "a jwt-svid key has the same kid: neither is used",
+         bundle={"keys": [jwk(authority, use="wit-svid", kid="wit-1"), jwk(other, use="jwt-svid", kid="wit-1")]})
+    foreign = {"keys": [jwk(other, use="wit-svid", kid="wit-1")]}
+    case("unknown-trust-domain", t(claims=claims | {"sub": "spiffe://foreign.test/web"}), "§4", "WIT-51",
+         "wit_svid.unknown_trust_domain", "the kid of a key of example.org")
+    case("kid-of-other-trust-domain", t(claims=claims | {"sub": "spiffe://foreign.test/web"}), "§4", "WIT-51",
+         refused + "invalidSignature", "foreign.test has another key of that kid", more=[("foreign.test", foreign)])
+
+    def proof(folder, expect, rules, comment="", value=None, wit=t(), **members):
+        expect = expect if expect == "accept" else f"wit_svid.proof/workload_proof.{expect}"
+        case(folder, wit, "§4, WIMSE WPT", rules, expect, comment, value or proof_of(wit), **members)
+
+    wit = t()
+    case("alone", t(), "§4", "WIT-41", "wit_svid.missing_proof", "the token without a proof", proof=False)
+    proof("proof-of-other-key", "token/invalidSignature", "WIT-41", "", proof_of(wit, p256()), wit)
+    proof("proof-garbage", "token/notCompact", "WIT-41", "", "garbage", wit)
+    proof("proof-is-the-token", "unsupported_type", "WIT-41", "the token in the place of its proof", wit, wit)
+    proof("proof-typ-JWT", "unsupported_type", "WIT-45", "", proof_of(wit, header=WPT_HEADER | {"typ": "JWT"}), wit)
+    proof("proof-no-typ", "unsupported_type", "WIT-45", "", proof_of(wit, header=without(WPT_HEADER, "typ")), wit)
+    proof("proof-alg", "algorithm_mismatch", "WIT-45", "the cnf says ES256",
+          proof_of(wit, keys["P-384"], WPT_HEADER | {"alg": "ES384"}, algorithm="ES384"), wit)
+    proof("proof-no-aud", "missing_audience", "WIT-55", "", proof_of(wit, claims={"exp": at + 30, "jti": "a", "wth": hashed(wit)}), wit)
+    proof("proof-aud-empty", "missing_audience", "WIT-55", "", proof_of(wit, aud=[]), wit)
+    proof("proof-aud-number", "malformed_claim", "WIT-55", "", proof_of(wit, aud=5), wit)
+    proof("proof-aud-array", "accept", "WIT-55", "", proof_of(wit, aud=["https://other.test/", TARGET]), wit)
+    proof("proof-aud-other-path", "audience_mismatch", "WIT-55", "a proof for /b", proof_of(wit, aud=TARGET[:-1] + "b"), wit)
+    proof("proof-aud-other-host", "audience_mismatch", "WIT-55", "", proof_of(wit, aud="https://other.test/a"), wit)
+    proof("proof-no-exp", "missing_expiration", "WIT-53", "", proof_of(wit, claims={"aud": TARGET, "jti": "a", "wth": hashed(wit)}), wit)
+    proof("proof-exp-string", "malformed_claim", "WIT-53", "", proof_of(wit, exp=str(at + 30)), wit)
+    proof("proof-expired", "expired", "WIT-53", "", proof_of(wit, exp=at), wit)
+    proof("proof-too-long", "lifetime_too_long", "WIT-53 WIT-54", "a minute at most", proof_of(wit, exp=at + 61), wit)
+    proof("proof-longest", "accept", "WIT-53 WIT-54", "", proof_of(wit, exp=at + 60), wit)
+    proof("proof-longest-allowed", "accept", "WIT-53", "", proof_of(wit, exp=at + 300), wit, max_proof_lifetime_seconds=300)
+    proof("proof-no-jti", "missing_id", "WIT-56", "", proof_of(wit, claims={"aud": TARGET, "exp": at + 30, "wth": hashed(wit)}), wit)
+    proof("proof-jti-empty", "malformed_claim", "WIT-56", "", proof_of(wit, jti=""), wit)
+    proof("proof-jti-too-long", "malformed_claim", "WIT-56", "", proof_of(wit, jti="a" * 257), wit)
+    proof("proof-no-wth", "missing_token_hash", "WIT-45", "", proof_of(wit, claims=proof_claims), wit)
+    proof("proof-of-other-token", "token_hash_mismatch", "WIT-45", "of an earlier token of the same key",
+          proof_of(wit, wth=hashed(t())), wit)
+    access, transaction = {"access_token": "access"}, {"transaction_token": "transaction"}
+    proof("proof-ath", "accept", "WIT-55", "", proof_of(wit, ath=hashed("access")), wit, **access)
+    proof("proof-ath-missing", "access_token_hash_mismatch", "WIT-55", "", proof_of(wit), wit, **access)
+    proof("proof-ath-other", "access_token_hash_mismatch", "WIT-55", "", proof_of(wit, ath=hashed("other")), wit, **access)
+    proof("proof-ath-unexpected", "access_token_hash_mismatch", "WIT-55", "no access token came", proof_of(wit, ath=hashed("access")), wit)
+    proof("proof-tth", "accept", "WIT-55", "", proof_of(wit, tth=hashed("transaction")), wit, **transaction)
+    proof("proof-tth-missing", "transaction_token_hash_mismatch", "WIT-55", "", proof_of(wit), wit, **transaction)
+    others = {"other_tokens": {"x": "other"}}
+    proof("proof-oth", "accept", "WIT-55", "", proof_of(wit, oth={"x": hashed("other")}), wit, **others)
+    proof("proof-oth-missing", "other_token_hash_mismatch", "WIT-55", "", proof_of(wit), wit, **others)
+    proof("proof-oth-unknown", "other_token_hash_mismatch", "WIT-55", "an entry that is not understood",
+          proof_of(wit, oth={"x": hashed("other"), "y": hashed("other")}), wit, **others)
+    proof("proof-oth-string", "malformed_claim", "WIT-55", "", proof_of(wit, oth="a"), wit, **others)
+
+    def own(folder, expect, rules, comment, key, wit=t(), **members):
+        write("wit-svid-own", folder, {"token.txt": wit, "key.json": key if isinstance(key, str) else json.dumps(key)},
+              "Workload API §7", rules, expect, comment, **members)
+
+    own("ok", "accept", "WAPI-69", "", private_jwk(workload))
+    own("extra-members", "accept", "WAPI-69", "", private_jwk(workload, alg="ES256", use="sig", kid="a"))
+    for curve, algorithm in [("P-384", "ES384"), ("P-521", "ES512"), ("RSA", "RS256"), ("RSA", "PS512")]:
+        own(f"key-{algorithm}", "accept", "WAPI-69", "", private_jwk(keys[curve]),
+            t(claims=claims | {"cnf": {"jwk": jwk(keys[curve], alg=algorithm)}}))
+    malformed = "wit_svid.malformed_private_key/"
+    own("key-public", malformed + "missingMember", "WAPI-69", "a public JWK", jwk(workload))
+    own("key-of-other", "wit_svid.private_key_mismatch", "WAPI-69", "the key of another token", private_jwk(p256()))
+    own("key-halves", malformed + "key", "WAPI-69", "private and public members of two keys",
+        jwk(workload, d=private_jwk(p256())["d"]))
+    own("key-rsa-halves", malformed + "key", "WAPI-69", "private and public members of two keys",
+        private_jwk(keys["RSA"]) | {"d": private_jwk(rsa.generate_private_key(65537, 2048))["d"]},
+        t(claims=claims | {"cnf": {"jwk": jwk(keys["RSA"], alg="RS256")}}))
+    own("key-d-zero", malformed + "key", "WAPI-69", "", jwk(workload, d=number(0, 32)))
+    own("key-d-short", malformed + "key", "WAPI-69", "", jwk(workload, d="AA"))
+    own("key-rsa-three-primes", malformed + "key", "WAPI-69", "", private_jwk(keys["RSA"], oth=[]),
+        t(claims=claims | {"cnf": {"jwk": jwk(keys["RSA"], alg="RS256")}}))
+    own("key-not-json", malformed + "missingMember", "WAPI-69", "", "garbage")
+    own("key-symmetric", malformed + "key", "WAPI-69", "", {"kty": "oct", "k": "AA"})
+    own("aud", "wit_svid.audience_present", "WIT-32", "", private_jwk(workload), t(claims=claims | {"aud": "a"}))
+    own("no-cnf", "wit_svid.missing_confirmation", "WIT-13", "", private_jwk(workload), t(claims=without(claims, "cnf")))
+    own("typ-JWT", "wit_svid.unsupported_type", "WIT-05", "", private_jwk(workload), t(header=WIT_HEADER | {"typ": "JWT"}))
+
+
+def wit_bundles():
+    key, second = p256(), p256()
+    jwt_entry, wit_entry = jwk(key, use="jwt-svid", kid="a"), jwk(second, use="wit-svid", kid="w")
+
+    def case(folder, keys, rules, comment="", file="document.json", skipped=(), **members):
+        write("trust-bundle", folder, {file: json.dumps({"keys": keys})}, "WIT-SVID §6", rules, "accept", comment, TEXT,
+              **{"x509_authorities": 0, "jwt_authorities": 0, "wit_authorities": 0, **members}, skipped=list(skipped))
+
+    case("wit-two", [wit_entry, jwk(key, use="wit-svid", kid="v")], "WIT-47 WIT-48", wit_authorities=2)
+    case("wit-and-jwt", [jwt_entry, wit_entry], "WIT-48 WIT-52", jwt_authorities=1, wit_authorities=1)
+    case("wit-use-upper-case", [wit_entry | {"use": "WIT-SVID"}], "WIT-48", skipped=["0 unknownUse"])
+    case("wit-use-missing", [without(wit_entry, "use")], "WIT-52", skipped=["0 missingUse"])
+    case("wit-without-kid", [without(wit_entry, "kid"), jwt_entry], "WIT-49 BUN-37", jwt_authorities=1, skipped=["0 missingKeyID"])
+    case("wit-empty-kid", [wit_entry | {"kid": ""}], "WIT-49", skipped=["0 missingKeyID"])
+    case("wit-duplicate-kid", [wit_entry, jwk(key, use="wit-svid", kid="w")], "WIT-50", "the first stays", wit_authorities=1,
+         skipped=["1 duplicateKeyID"])
+    case("wit-kid-of-jwt", [jwt_entry, wit_entry | {"kid": "a"}, wit_entry], "WIT-50", "nobody can say which is meant",
+         wit_authorities=1, skipped=["0 sharedKeyID", "1 sharedKeyID"])
+    case("wit-jwks", [without(wit_entry, "use"), jwt_entry], "WIT-51 WAPI-64", "a key set of the Workload API", "wit-jwks.json",
+         wit_authorities=1, skipped=["1 unknownUse"])
+
+
 def bundles():
     authority, second, key = CA(), CA(), p256()
     x509_entry = jwk(authority.key, use="x509-svid", x5c=x5c(authority.cert))
@@ -802,4 +1041,6 @@ if __name__ == "__main__":
     x509_own()
     spiffe_ids()
     jwt_svids()
+    wit_svids()
     bundles()
+    wit_bundles()

@@ -30,7 +30,8 @@ public struct JWTSVID: Sendable {
     /// - Throws: ``JWTSVIDError``.
     public init(receivedFromWorkloadAPI token: String, hint: String = "") throws(JWTSVIDError) {
         _ = try UnverifiedJWTSVID(token)
-        try self.init(claims: Self.payload(of: token), token: token, hint: hint)
+        guard let claims = TokenPayload.claims(of: token) else { throw .token(.notCompact) }
+        try self.init(claims: claims, token: token, hint: hint)
     }
 
     init(claims: JSONObject, token: String, hint: String) throws(JWTSVIDError) {
@@ -43,15 +44,6 @@ public struct JWTSVID: Sendable {
         self.claims = claims
         self.token = token
         self.hint = hint
-    }
-
-    /// The claims of a token that has been taken apart before.
-    private static func payload(of token: String) throws(JWTSVIDError) -> JSONObject {
-        let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.count == 3, let bytes = try? Base64URL.decode(Substring(parts[1])),
-            let value = try? JSON.parse(bytes, maxBytes: UnverifiedJWT.maxTokenBytes), let claims = value.object
-        else { throw .token(.notCompact) }
-        return claims
     }
 }
 

@@ -6,15 +6,25 @@ import X509
 struct BundleEntryReader {
     private(set) var x509Authorities: [Certificate] = []
     private(set) var jwtAuthorities: [JWTAuthority] = []
+    private(set) var witAuthorities: [WITAuthority] = []
     private(set) var skipped: [SkippedBundleEntry] = []
 
     private let acceptedUses: [String]
     private let defaultUse: String?
-    private var keyIDs: Set<[UInt8]> = []
+    /// The `kid`s that were read, by their `use`.
+    private var keyIDs: [String: Set<[UInt8]>] = [:]
+    private var places: [Place] = []
+
+    /// A key of a `kid`, and where in `keys` it was.
+    private struct Place {
+        let keyID: [UInt8]
+        let index: Int
+    }
 
     private enum Entry {
         case x509(Certificate)
         case jwt(JWTAuthority)
+        case wit(WITAuthority)
         case skipped(SkippedBundleEntry.Reason)
     }
 
@@ -31,10 +41,30 @@ struct BundleEntryReader {
             guard let object = entry.object else { throw .keyNotAnObject(index: index) }
             switch self.entry(object) {
             case .x509(let certificate): self.x509Authorities.append(certificate)
-            case .jwt(let authority): self.jwtAuthorities.append(authority)
+            case .jwt(let authority):
+                self.jwtAuthorities.append(authority)
+                self.places.append(Place(keyID: Array(authority.keyID.utf8), index: index))
+            case .wit(let authority):
+                self.witAuthorities.append(authority)
+                self.places.append(Place(keyID: Array(authority.keyID.utf8), index: index))
             case .skipped(let reason): self.skipped.append(SkippedBundleEntry(index: index, reason: reason))
             }
         }
+        self.dropSharedKeyIDs()
+    }
+
+    /// Takes out the keys whose `kid` is that of a key of the other kind, too, since it must be unique in the whole bundle.
+    private mutating func dropSharedKeyIDs() {
+        let shared = BundleKeyIDs.shared(self.jwtAuthorities, self.witAuthorities)
+        guard !shared.isEmpty else { return }
+        let isShared = { (keyID: String) in shared.contains(Array(keyID.utf8)) }
+        self.jwtAuthorities.removeAll { isShared($0.keyID) }
+        self.witAuthorities.removeAll { isShared($0.keyID) }
+        for place in self.places where shared.contains(place.keyID) {
+            let keyID = Self.shown(String(decoding: place.keyID, as: UTF8.self))
+            self.skipped.append(SkippedBundleEntry(index: place.index, reason: .sharedKeyID(keyID)))
+        }
+        self.skipped.sort { $0.index < $1.index }
     }
 
     private mutating func entry(_ object: JSONObject) -> Entry {
@@ -53,13 +83,21 @@ struct BundleEntryReader {
             return Self.certificate(of: key, object)
         }
         guard let publicKey = key.publicKey else { return .skipped(.unknownKeyType(Self.shown(keyType))) }
-        guard let keyID = key.keyID, let authority = JWTAuthority(keyID: keyID, publicKey: publicKey) else {
-            return .skipped(.missingKeyID)
-        }
-        guard self.keyIDs.insert(Array(keyID.utf8)).inserted else {
+        return self.token(use: use, keyID: key.keyID, publicKey)
+    }
+
+    /// An entry of a key that signs tokens.
+    private mutating func token(use: String, keyID: String?, _ publicKey: PublicKey) -> Entry {
+        guard let keyID else { return .skipped(.missingKeyID) }
+        let entry: Entry? =
+            use == TrustBundle.witUse
+            ? WITAuthority(keyID: keyID, publicKey: publicKey).map(Entry.wit)
+            : JWTAuthority(keyID: keyID, publicKey: publicKey).map(Entry.jwt)
+        guard let entry else { return .skipped(.missingKeyID) }
+        guard self.keyIDs[use, default: []].insert(Array(keyID.utf8)).inserted else {
             return .skipped(.duplicateKeyID(Self.shown(keyID)))
         }
-        return .jwt(authority)
+        return entry
     }
 
     /// The first certificate of an entry counts, others are ignored (X509-SVID §6.2).

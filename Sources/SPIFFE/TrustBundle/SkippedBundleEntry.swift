@@ -13,7 +13,7 @@ public struct SkippedBundleEntry: Hashable, Sendable {
     public enum Reason: Hashable, Sendable {
         /// There is no `use` (§4.2.2).
         case missingUse
-        /// The `use` is none of `x509-svid` and `jwt-svid`; shown up to 64 bytes (§4.2.2).
+        /// The `use` is none of those that are read; shown up to 64 bytes (§4.2.2).
         case unknownUse(String)
         /// There is no `kty` (§4.2.1).
         case missingKeyType
@@ -33,9 +33,11 @@ public struct SkippedBundleEntry: Hashable, Sendable {
         case unsupportedCertificate
         /// The certificate of an `x509-svid` entry is of another key than the entry.
         case keyNotOfCertificate
-        /// A `jwt-svid` entry has no `kid`, or an empty one (JWT-SVID §6.1).
+        /// A `jwt-svid` or `wit-svid` entry has no `kid`, or an empty one (JWT-SVID §6.1, WIT-SVID §6).
         case missingKeyID
-        /// An earlier `jwt-svid` entry has this `kid`; the first stays in force. Shown up to 64 bytes.
+        /// An earlier entry of this `use` has this `kid`; the first stays in force. Shown up to 64 bytes.
         case duplicateKeyID(String)
+        /// A `jwt-svid` and a `wit-svid` entry have this `kid`; neither is used (WIT-SVID §6). Shown up to 64 bytes.
+        case sharedKeyID(String)
     }
 }

@@ -6,7 +6,7 @@ extension TrustBundle {
     /// The bundle as a SPIFFE bundle document: a JWK Set with `spiffe_sequence` and `spiffe_refresh_hint`.
     ///
     /// The same bundle gives the same bytes. Entries have only the members that the standard names: X.509 authorities
-    /// first, in their order, then JWT authorities. An empty bundle has an empty array.
+    /// first, in their order, then JWT and WIT authorities. An empty bundle has an empty array.
     ///
     /// - Parameter pretty: Whether to break and indent lines.
     public func document(pretty: Bool = false) -> [UInt8] {
@@ -18,13 +18,18 @@ extension TrustBundle {
         JSON.serialize(["keys": .array(self.jwtEntries)])
     }
 
+    /// The WIT authorities alone as a JWK Set, as `FetchWITBundles` of the Workload API returns it.
+    public func witKeySet() -> [UInt8] {
+        JSON.serialize(["keys": .array(self.witEntries)])
+    }
+
     /// The X.509 authorities alone as DER certificates one after the other, as the Workload API returns them.
     public func x509AuthoritiesDER() -> [UInt8] {
         ConcatenatedDER.bytes(of: self.x509Authorities)
     }
 
     func documentObject(withRefreshHint: Bool) -> JSONObject {
-        var object: JSONObject = ["keys": .array(self.x509Entries + self.jwtEntries)]
+        var object: JSONObject = ["keys": .array(self.x509Entries + self.jwtEntries + self.witEntries)]
         if let sequenceNumber {
             object["spiffe_sequence"] = .number(JSONNumber(sequenceNumber))
         }
@@ -52,6 +57,13 @@ extension TrustBundle {
         }
     }
 
+    private var witEntries: [JSONValue] {
+        self.witAuthorities.map { authority in
+            .object(JSONWebKey(publicKey: authority.publicKey, use: Self.witUse, keyID: authority.keyID).object())
+        }
+    }
+
     static let x509Use = "x509-svid"
     static let jwtUse = "jwt-svid"
+    static let witUse = "wit-svid"
 }

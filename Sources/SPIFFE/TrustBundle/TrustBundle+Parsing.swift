@@ -22,21 +22,34 @@ extension TrustBundle {
     /// As ``init(parsing:trustDomain:)``, but an entry without `use` is taken for a `jwt-svid` one, since SPIRE leaves it
     /// out there; entries of other uses are skipped, so the bundle has no X.509 authorities.
     public init(parsingJWTKeySet document: [UInt8], trustDomain: TrustDomain) throws(TrustBundleError) {
+        try self.init(parsingKeySet: document, use: Self.jwtUse, trustDomain: trustDomain)
+    }
+
+    /// Reads the JWK Set of WIT authorities that the Workload API returns for a trust domain.
+    ///
+    /// As ``init(parsing:trustDomain:)``, but an entry without `use` is taken for a `wit-svid` one; entries of other uses
+    /// are skipped, so the bundle has no authorities of other kinds.
+    public init(parsingWITKeySet document: [UInt8], trustDomain: TrustDomain) throws(TrustBundleError) {
+        try self.init(parsingKeySet: document, use: Self.witUse, trustDomain: trustDomain)
+    }
+
+    private init(parsingKeySet document: [UInt8], use: String, trustDomain: TrustDomain) throws(TrustBundleError) {
         let object = try Self.object(document, maxBytes: Self.maxDocumentBytes)
-        var reader = BundleEntryReader(acceptedUses: [Self.jwtUse], defaultUse: Self.jwtUse)
+        var reader = BundleEntryReader(acceptedUses: [use], defaultUse: use)
         try reader.read(Self.keys(of: object))
         self.init(
             trustDomain: trustDomain, x509Authorities: [], jwtAuthorities: reader.jwtAuthorities,
-            sequenceNumber: nil, refreshHint: nil, skipped: reader.skipped)
+            witAuthorities: reader.witAuthorities, sequenceNumber: nil, refreshHint: nil, skipped: reader.skipped)
     }
 
     init(_ object: JSONObject, trustDomain: TrustDomain) throws(TrustBundleError) {
-        var reader = BundleEntryReader(acceptedUses: [Self.x509Use, Self.jwtUse], defaultUse: nil)
+        var reader = BundleEntryReader(acceptedUses: [Self.x509Use, Self.jwtUse, Self.witUse], defaultUse: nil)
         try reader.read(Self.keys(of: object))
         self.init(
             trustDomain: trustDomain, x509Authorities: reader.x509Authorities,
-            jwtAuthorities: reader.jwtAuthorities, sequenceNumber: try Self.sequenceNumber(in: object),
-            refreshHint: try Self.refreshHint(in: object), skipped: reader.skipped)
+            jwtAuthorities: reader.jwtAuthorities, witAuthorities: reader.witAuthorities,
+            sequenceNumber: try Self.sequenceNumber(in: object), refreshHint: try Self.refreshHint(in: object),
+            skipped: reader.skipped)
     }
 
     static func object(_ document: [UInt8], maxBytes: Int) throws(TrustBundleError) -> JSONObject {

@@ -16,6 +16,8 @@ public struct TrustBundle: Hashable, Sendable {
     public let x509Authorities: [Certificate]
     /// The keys that JWT-SVIDs are validated with, in their order in the document, each `kid` once.
     public let jwtAuthorities: [JWTAuthority]
+    /// The keys that WIT-SVIDs are validated with, in their order in the document, each `kid` once.
+    public let witAuthorities: [WITAuthority]
     /// Grows whenever the content changes; nil when the publisher gave none (§4.1.1).
     public let sequenceNumber: UInt64?
     /// How often to look for a newer one, in whole seconds; nil when the publisher gave none (§4.1.2).
@@ -24,24 +26,29 @@ public struct TrustBundle: Hashable, Sendable {
     public let skipped: [SkippedBundleEntry]
 
     /// Makes a bundle; certificates, and authorities of a `kid`, that come a second time are left out.
+    ///
+    /// A `kid` that both a JWT and a WIT authority have says of neither what it signs: both are left out (WIT-SVID §6).
     public init(
         trustDomain: TrustDomain, x509Authorities: [Certificate] = [], jwtAuthorities: [JWTAuthority] = [],
-        sequenceNumber: UInt64? = nil, refreshHint: Duration? = nil
+        witAuthorities: [WITAuthority] = [], sequenceNumber: UInt64? = nil, refreshHint: Duration? = nil
     ) {
         self.init(
             trustDomain: trustDomain, x509Authorities: x509Authorities, jwtAuthorities: jwtAuthorities,
-            sequenceNumber: sequenceNumber, refreshHint: refreshHint, skipped: [])
+            witAuthorities: witAuthorities, sequenceNumber: sequenceNumber, refreshHint: refreshHint, skipped: [])
     }
 
     init(
         trustDomain: TrustDomain, x509Authorities: [Certificate], jwtAuthorities: [JWTAuthority],
-        sequenceNumber: UInt64?, refreshHint: Duration?, skipped: [SkippedBundleEntry]
+        witAuthorities: [WITAuthority], sequenceNumber: UInt64?, refreshHint: Duration?, skipped: [SkippedBundleEntry]
     ) {
         var certificates: Set<Certificate> = []
-        var keyIDs: Set<[UInt8]> = []
+        let shared = BundleKeyIDs.shared(jwtAuthorities, witAuthorities)
+        var jwtKeyIDs = shared
+        var witKeyIDs = shared
         self.trustDomain = trustDomain
         self.x509Authorities = x509Authorities.filter { certificates.insert($0).inserted }
-        self.jwtAuthorities = jwtAuthorities.filter { keyIDs.insert(Array($0.keyID.utf8)).inserted }
+        self.jwtAuthorities = jwtAuthorities.filter { jwtKeyIDs.insert(Array($0.keyID.utf8)).inserted }
+        self.witAuthorities = witAuthorities.filter { witKeyIDs.insert(Array($0.keyID.utf8)).inserted }
         self.sequenceNumber = sequenceNumber
         self.refreshHint = refreshHint
         self.skipped = skipped
@@ -51,5 +58,10 @@ public struct TrustBundle: Hashable, Sendable {
     public func jwtAuthority(keyID: String) -> JWTAuthority? {
         // Byte for byte: `==` of strings takes different code points for the same.
         self.jwtAuthorities.first { $0.keyID.utf8.elementsEqual(keyID.utf8) }
+    }
+
+    /// The WIT authority of exactly this `kid`.
+    public func witAuthority(keyID: String) -> WITAuthority? {
+        self.witAuthorities.first { $0.keyID.utf8.elementsEqual(keyID.utf8) }
     }
 }

@@ -57,8 +57,8 @@ public struct TrustBundleMap: Hashable, Sendable {
             let bundle = try TrustBundle(object, trustDomain: trustDomain)
             return TrustBundle(
                 trustDomain: trustDomain, x509Authorities: bundle.x509Authorities,
-                jwtAuthorities: bundle.jwtAuthorities, sequenceNumber: bundle.sequenceNumber, refreshHint: nil,
-                skipped: bundle.skipped)
+                jwtAuthorities: bundle.jwtAuthorities, witAuthorities: bundle.witAuthorities,
+                sequenceNumber: bundle.sequenceNumber, refreshHint: nil, skipped: bundle.skipped)
         } catch {
             throw .invalidBundle(trustDomain, error)
         }

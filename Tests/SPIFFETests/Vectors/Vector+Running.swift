@@ -16,6 +16,8 @@ extension Vector {
             case "x509-svid": self.refusal { try self.validatePeer(sourceLocation) }
             case "x509-svid-own": self.refusal { try self.loadOwn() }
             case "jwt-svid": self.refusal { try self.validateToken(sourceLocation) }
+            case "wit-svid": self.refusal { try self.validatePresentation(sourceLocation) }
+            case "wit-svid-own": self.refusal { try self.loadOwnWIT() }
             case "trust-bundle": self.refusal { try self.readBundle(sourceLocation) }
             default: "no such standard"
             }
@@ -75,6 +77,24 @@ extension Vector {
         #expect(svid.id.uri == self.string("id"), sourceLocation: location)
     }
 
+    private func validatePresentation(_ location: SourceLocation) throws {
+        let others = (self.members["other_tokens"]?.object?.members ?? []).map { ($0.name, $0.value.string ?? "") }
+        let scope = try WorkloadProofScope(
+            target: self.string("target") ?? "", accessToken: self.string("access_token"),
+            transactionToken: self.string("transaction_token"), otherTokens: Dictionary(uniqueKeysWithValues: others))
+        let svid = try VerifiedWITSVID.validate(
+            self.bytes("token.txt").text, proof: try? self.bytes("proof.txt").text, for: scope, bundles: self.bundles(),
+            now: self.now(), leeway: .seconds(self.int("leeway_seconds") ?? 0),
+            maxLifetime: self.int("max_lifetime_seconds").map { .seconds($0) },
+            maxProofLifetime: .seconds(self.int("max_proof_lifetime_seconds") ?? 60))
+        #expect(svid.id.uri == self.string("id"), sourceLocation: location)
+    }
+
+    private func loadOwnWIT() throws {
+        _ = try WITSVID(
+            receivedFromWorkloadAPI: self.bytes("token.txt").text, privateKeyJWK: self.bytes("key.json").text)
+    }
+
     private func readBundle(_ location: SourceLocation) throws {
         let example = try TrustDomain(parsing: "example.org")
         if var document = try? self.bytes("document.json") {
@@ -88,6 +108,8 @@ extension Vector {
                 again.document() == bundle.document(), "a document is read as it was written", sourceLocation: location)
         } else if let keySet = try? self.bytes("jwks.json") {
             self.check(try TrustBundle(parsingJWTKeySet: keySet, trustDomain: example), location)
+        } else if let keySet = try? self.bytes("wit-jwks.json") {
+            self.check(try TrustBundle(parsingWITKeySet: keySet, trustDomain: example), location)
         } else if let der = try? self.bytes("certificates.der") {
             let certificates = try TrustBundle.parseCertificates(concatenatedDER: der)
             let bundle = TrustBundle(trustDomain: example, x509Authorities: certificates)
@@ -112,6 +134,7 @@ extension Vector {
     private func check(_ bundle: TrustBundle, _ location: SourceLocation) {
         #expect(bundle.x509Authorities.count == self.int("x509_authorities").map(Int.init), sourceLocation: location)
         #expect(bundle.jwtAuthorities.count == self.int("jwt_authorities").map(Int.init), sourceLocation: location)
+        #expect(bundle.witAuthorities.count == Int(self.int("wit_authorities") ?? 0), sourceLocation: location)
         let skipped = bundle.skipped.map { "\($0.index) \(Self.caseName(of: $0.reason))" }
         #expect(skipped == self.members["skipped"]?.strings, sourceLocation: location)
         if let sequence = self.string("sequence") {

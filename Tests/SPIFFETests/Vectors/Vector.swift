@@ -64,11 +64,20 @@ struct Vector: Sendable, CustomTestStringConvertible {
         case X509SVIDError.invalidSPIFFEID(let inner): "x509_svid.invalid_spiffe_id/" + inner.label
         case JWTSVIDError.invalidSubject(let inner): "jwt_svid.invalid_subject/" + inner.label
         case JWTSVIDError.token(let inner): "jwt_svid.token/" + self.caseName(of: inner)
+        case WITSVIDError.invalidSubject(let inner): "wit_svid.invalid_subject/" + inner.label
+        case WITSVIDError.token(let inner): "wit_svid.token/" + self.caseName(of: inner)
+        case WITSVIDError.malformedConfirmationKey(let inner):
+            "wit_svid.malformed_confirmation_key/" + self.caseName(of: inner)
+        case WITSVIDError.malformedPrivateKey(let inner): "wit_svid.malformed_private_key/" + self.caseName(of: inner)
+        case WITSVIDError.proof(.token(let inner)):
+            "wit_svid.proof/workload_proof.token/" + self.caseName(of: inner)
+        case WITSVIDError.proof(let inner): "wit_svid.proof/" + inner.label
         case TrustBundleError.invalidTrustDomain(let inner): "trust_bundle.invalid_trust_domain/" + inner.label
         case TrustBundleError.invalidBundle(_, let inner): "trust_bundle.invalid_bundle/" + inner.label
         case let error as SPIFFEIDError: error.label
         case let error as X509SVIDError: error.label
         case let error as JWTSVIDError: error.label
+        case let error as WITSVIDError: error.label
         case let error as TrustBundleError: error.label
         default: "unexpected: \(error)"
         }
@@ -82,7 +91,9 @@ struct Vector: Sendable, CustomTestStringConvertible {
 
 extension Vector {
     static let root = repositoryRoot() + "pki/vectors"
-    static let standards = ["spiffe-id", "x509-svid", "x509-svid-own", "jwt-svid", "trust-bundle"]
+    static let standards = [
+        "spiffe-id", "x509-svid", "x509-svid-own", "jwt-svid", "wit-svid", "wit-svid-own", "trust-bundle",
+    ]
 
     /// All cases of a standard, by name; those about a rule, of which there must be one, when one is given.
     ///

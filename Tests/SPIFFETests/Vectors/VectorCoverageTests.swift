@@ -11,8 +11,14 @@ struct VectorCoverageTests {
         "x509-svid": ["bundles", "now", "openssl_verifies", "id"],
         "x509-svid-own": ["key", "padded_to_bytes"],
         "jwt-svid": ["bundles", "audience", "now", "leeway_seconds", "id"],
+        "wit-svid": [
+            "bundles", "target", "now", "leeway_seconds", "max_lifetime_seconds", "max_proof_lifetime_seconds",
+            "access_token", "transaction_token", "other_tokens", "id",
+        ],
+        "wit-svid-own": [],
         "trust-bundle": [
-            "x509_authorities", "jwt_authorities", "skipped", "sequence", "refresh_hint_seconds", "trust_domains",
+            "x509_authorities", "jwt_authorities", "wit_authorities", "skipped", "sequence", "refresh_hint_seconds",
+            "trust_domains",
             "padded_to_bytes", "leaves_out_certificates",
         ],
     ]
@@ -39,8 +45,8 @@ struct VectorCoverageTests {
     @Test(
         "every error case has a vector",
         arguments: [
-            "SPIFFE-ID/SPIFFEIDError", "X509-SVID/X509SVIDError", "JWT-SVID/JWTSVIDError",
-            "TrustBundle/TrustBundleError",
+            "SPIFFE-ID/SPIFFEIDError", "X509-SVID/X509SVIDError", "JWT-SVID/JWTSVIDError", "WIT-SVID/WITSVIDError",
+            "WIT-SVID/WorkloadProofError", "TrustBundle/TrustBundleError",
         ])
     func everyErrorCaseHasAVector(_ file: String) throws {
         let labels = try Self.labels(inSource: file)
@@ -65,8 +71,8 @@ struct VectorCoverageTests {
     @Test("an expectation is the label of an error that exists")
     func expectationsExist() throws {
         let files = [
-            "SPIFFE-ID/SPIFFEIDError", "X509-SVID/X509SVIDError", "JWT-SVID/JWTSVIDError",
-            "TrustBundle/TrustBundleError",
+            "SPIFFE-ID/SPIFFEIDError", "X509-SVID/X509SVIDError", "JWT-SVID/JWTSVIDError", "WIT-SVID/WITSVIDError",
+            "WIT-SVID/WorkloadProofError", "TrustBundle/TrustBundleError",
         ]
         let labels = try Set(files.flatMap { try Self.labels(inSource: $0) }).union(["accept"])
         for vector in Vector.standards.flatMap({ Vector.all($0) }) {
