@@ -25,21 +25,22 @@ struct AgentsComeAndGo {
         let deployment = try Deployment()
         let server = try await deployment.startServer()
         let agent = try await deployment.startAgent()
-        #expect(try Self.listeningTCPPorts(of: server.pid) == [deployment.port])
-        #expect(try Self.listeningTCPPorts(of: agent.pid).isEmpty)
+        #expect(try await Self.listeningTCPPorts(of: server.pid) == [deployment.port])
+        #expect(try await Self.listeningTCPPorts(of: agent.pid).isEmpty)
         #expect(await agent.stop() == 0)
         _ = await server.stop()
     }
 
     /// The ports of the TCP sockets that a process holds and that listen.
-    private static func listeningTCPPorts(of pid: Int32) throws -> Set<Int> {
+    private static func listeningTCPPorts(of pid: Int32) async throws -> Set<Int> {
         let files = FileManager.default
         let descriptors = try files.contentsOfDirectory(atPath: "/proc/\(pid)/fd")
         let own = Set(descriptors.compactMap { try? files.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/\($0)") })
         var ports: Set<Int> = []
         for table in ["tcp", "tcp6"] {
-            let lines = try String(contentsOfFile: "/proc/\(pid)/net/\(table)", encoding: .utf8).split(separator: "\n")
-            for line in lines.dropFirst() {
+            // Foundation reads no more than a page of a file without a size.
+            let text = try await runProcess("cat", ["/proc/\(pid)/net/\(table)"]).outputText
+            for line in text.split(separator: "\n").dropFirst() {
                 // Number, local address and port, remote ones, state (0A: listening), …, inode the tenth.
                 let fields = line.split(separator: " ")
                 guard fields[3] == "0A", own.contains("socket:[\(fields[9])]") else { continue }
