@@ -66,6 +66,7 @@ let package = Package(
         .executable(name: "signet", targets: ["signet"]),
         .executable(name: "signet-bench", targets: ["signet-bench"]),
         .executable(name: "signet-sdk-harness", targets: ["signet-sdk-harness"]),
+        .library(name: "AccessTokens", targets: ["AccessTokens"]),
         .library(name: "SPIFFE", targets: ["SPIFFE"]),
         .library(name: "SPIFFEFederation", targets: ["SPIFFEFederation"]),
         .library(name: "SPIFFETLS", targets: ["SPIFFETLS"]),
@@ -106,6 +107,7 @@ let package = Package(
         .target(name: "CLinux"),
         module("WorkloadAttestation", ["CLinux", "Registration", "Rotation", .crypto]),
         module("Authority", ["JOSE", "KeyManagement", "Rotation", "SPIFFE", .asn1, .crypto, .cryptoExtras, .x509]),
+        module("AccessTokens", ["JOSE", "SPIFFE", .crypto]),
 
         // P: wire types
         module("ProtoRPC", [.swiftProtobuf, .grpcCore, .grpcProtobuf]),
@@ -196,6 +198,7 @@ let package = Package(
         tests(
             "AuthorityTests",
             ["Authority", "JOSE", "KeyManagement", "Rotation", "SPIFFE", "TestSupport", .asn1, .crypto, .x509]),
+        tests("AccessTokensTests", ["AccessTokens", "JOSE", "SPIFFE", "TestSupport", .crypto]),
         tests(
             "WorkloadAttestationTests",
             ["WorkloadAttestation", "Registration", "Rotation", "TestSupport", "CLinux"]),
