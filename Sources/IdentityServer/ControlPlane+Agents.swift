@@ -18,9 +18,8 @@ extension ControlPlane {
         _ id: SPIFFEID, token: String, _ issue: @escaping @Sendable (_ now: Date) throws -> IssuedX509SVID
     ) async throws -> (AttestedAgent, IssuedX509SVID) {
         // Before the turn, so that guesses do not hold up the writes of others; what counts is `consume`.
-        guard let record = try await self.joinTokenStore.find(JoinTokenHash(of: token)) else {
-            throw JoinTokenError.unknownOrUsed
-        }
+        let found = try await self.reading { try await self.joinTokenStore.find(JoinTokenHash(of: token)) }
+        guard let record = found else { throw JoinTokenError.unknownOrUsed }
         return try await self.writes.run {
             let now = self.instants.now()
             if self.registry.agent(id)?.banned == true { throw JoinTokenError.agentBanned(id) }
@@ -29,8 +28,10 @@ extension ControlPlane {
                 id: id, attestationType: JoinTokenAttestation.type, serialNumber: svid.serialNumber,
                 expiresAt: svid.expiresAt)
             let alias = try record.alias.flatMap { try self.newAlias($0, of: id, now: now) }
-            let position = try await self.joinTokenStore.consume(
-                token: token, agent: agent, alias: alias, actor: .server, now: now)
+            let position = try await self.writing {
+                try await self.joinTokenStore.consume(
+                    token: token, agent: agent, alias: alias, actor: .server, now: now)
+            }
             if let alias { self.registry.apply([EntryTransition(before: nil, after: alias)], position: position) }
             self.registry.put(agent, position: position)
             self.disconnect(id, keeping: [agent.serialNumber])
@@ -94,7 +95,9 @@ extension ControlPlane {
     func evict(_ agentID: SPIFFEID, by actor: Actor) async throws -> Bool {
         try await self.writes.run {
             guard self.registry.agent(agentID) != nil else { return false }
-            let position = try await self.nodeStore.delete(agentID, actor: actor, now: self.instants.now())
+            let position = try await self.writing {
+                try await self.nodeStore.delete(agentID, actor: actor, now: self.instants.now())
+            }
             self.registry.removeAgent(agentID, position: position)
             self.disconnect(agentID, keeping: [])
             self.logger.info("agent evicted", metadata: [LogKey.agentID: "\(agentID)", LogKey.caller: "\(actor)"])
@@ -122,7 +125,9 @@ extension ControlPlane {
                 return nil
             }
             guard let changed else { return agent }
-            let position = try await self.nodeStore.update(agentID, change, actor: actor, now: self.instants.now())
+            let position = try await self.writing {
+                try await self.nodeStore.update(agentID, change, actor: actor, now: self.instants.now())
+            }
             self.registry.put(changed, position: position)
             done()
             return changed

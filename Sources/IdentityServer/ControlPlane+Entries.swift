@@ -38,7 +38,9 @@ extension ControlPlane {
         _ changes: [EntryChange], by actor: Actor
     ) async throws -> [Result<RegistrationEntry, EntryStoreError>] {
         guard !changes.isEmpty else { return [] }
-        let commit = try await self.entryStore.apply(changes, actor: actor, now: self.instants.now())
+        let commit = try await self.writing {
+            try await self.entryStore.apply(changes, actor: actor, now: self.instants.now())
+        }
         self.registry.apply(self.transitions(changes, commit.results), position: commit.position)
         return commit.results
     }

@@ -16,6 +16,7 @@ struct ControlPlane: Sendable {
     let nodeStore: any NodeStore
     let joinTokenStore: any JoinTokenStore
     let writes: WriteOrder
+    let storeFailures: StoreFailureLog
     let disconnections: Disconnections
     /// Signalled when the entries may have another next expiry.
     let expiryChanged: WakeUp

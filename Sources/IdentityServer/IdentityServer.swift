@@ -125,7 +125,8 @@ package final class IdentityServer: Service {
                 agent: self.configuration.agentTTL),
             registry: registry, authority: self.authority.state, entryStore: self.stores.entries,
             nodeStore: self.stores.nodes, joinTokenStore: self.stores.joinTokens, writes: WriteOrder(),
-            disconnections: Disconnections(), expiryChanged: WakeUp(), instants: self.instants, logger: self.logger)
+            storeFailures: StoreFailureLog(logger: self.logger), disconnections: Disconnections(),
+            expiryChanged: WakeUp(), instants: self.instants, logger: self.logger)
     }
 
     /// The number after which no entry has changed, as far back as the change log is worth reading.

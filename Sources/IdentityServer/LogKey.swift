@@ -9,6 +9,7 @@ import SPIFFE
 enum LogKey {
     static let authorityID = "authority.id"
     static let agentID = "agent.id"
+    static let attempts = "attempts"
     static let attestationType = "attestation.type"
     static let bundleSequence = "bundle.sequence"
     static let caller = "caller"

@@ -59,7 +59,9 @@ struct Pruning: Sendable {
     private func pruneJoinTokens() async throws {
         while true {
             do {
-                let count = try await self.plane.joinTokenStore.pruneExpired(now: self.plane.instants.now())
+                let count = try await self.plane.writing {
+                    try await self.plane.joinTokenStore.pruneExpired(now: self.plane.instants.now())
+                }
                 if count > 0 {
                     self.plane.logger.info("expired join tokens deleted", metadata: [LogKey.count: "\(count)"])
                 }

@@ -107,9 +107,9 @@ struct AgentService: Sendable {
             throw RPCError.invalid("invalid join token: \(error)")
         }
         let record = JoinTokenRecord(hash: JoinTokenHash(of: token), expiresAt: expiresAt, alias: alias)
-        do throws(JoinTokenError) {
-            try await self.plane.joinTokenStore.create(record, now: now)
-        } catch .alreadyExists {
+        do {
+            try await self.plane.writing { try await self.plane.joinTokenStore.create(record, now: now) }
+        } catch JoinTokenError.alreadyExists {
             throw RPCError(code: .alreadyExists, message: "join token already exists")
         }
     }

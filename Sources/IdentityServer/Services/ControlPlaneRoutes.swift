@@ -1,7 +1,9 @@
 import GRPCCore
+import Logging
 import NodeAttestation
 import PeerTransport
 import ProtoRPC
+import Registration
 import SwiftProtobuf
 
 /// A call that was found to be allowed.
@@ -25,7 +27,9 @@ struct ControlPlaneRoutes {
     ) {
         let accessControl = self.accessControl
         self.routes.unary(method) { request, context in
-            try await handler(request, Call(caller: accessControl.caller(of: context), context: context))
+            try await Self.answering(context) {
+                try await handler(request, Call(caller: accessControl.caller(of: context), context: context))
+            }
         }
     }
 
@@ -35,7 +39,9 @@ struct ControlPlaneRoutes {
     ) {
         let accessControl = self.accessControl
         self.routes.serverStream(method) { request, context, writer in
-            try await handler(request, Call(caller: accessControl.caller(of: context), context: context), writer)
+            try await Self.answering(context) {
+                try await handler(request, Call(caller: accessControl.caller(of: context), context: context), writer)
+            }
         }
     }
 
@@ -46,7 +52,22 @@ struct ControlPlaneRoutes {
     ) {
         let accessControl = self.accessControl
         self.routes.bidirectional(method) { requests, context, writer in
-            try await handler(requests, Call(caller: accessControl.caller(of: context), context: context), writer)
+            try await Self.answering(context) {
+                try await handler(requests, Call(caller: accessControl.caller(of: context), context: context), writer)
+            }
+        }
+    }
+
+    /// Runs a handler; where the store fails under it, the call ends with UNAVAILABLE.
+    private static func answering<Output>(
+        _ context: RPCContext, _ body: () async throws -> Output
+    ) async throws -> Output {
+        do {
+            return try await body()
+        } catch {
+            guard let failure = StoreFailure(in: error) else { throw error }
+            context.logger.debug("call failed by the store", metadata: [LogKey.error: "\(failure)"])
+            throw RPCError(failure)
         }
     }
 }

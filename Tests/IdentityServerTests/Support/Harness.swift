@@ -21,6 +21,7 @@ struct ControlPlaneUnderTest: Sendable {
     let socketPath: String
     let port: Int
     let log: LogRecorder
+    let database: FaultyDatabase
     /// Begins a graceful shutdown.
     let shutDown: @Sendable () async -> Void
 
@@ -60,7 +61,9 @@ func withControlPlane<Result: Sendable>(
     let exampleOrg = try TrustDomain(parsing: "example.org")
     let disk = try disk ?? Disk()
     let log = LogRecorder()
-    let store = try Datastore(path: disk.directory.path("store.sqlite3"), trustDomain: exampleOrg)
+    let path = disk.directory.path("store.sqlite3")
+    let database = try FaultyDatabase(SQLiteDatabase(path: path, busyTimeout: .seconds(5)))
+    let store = try Datastore(database: database, name: path, trustDomain: exampleOrg)
     let authority = try await AuthorityRotation.start(
         configuration: AuthorityConfiguration(trustDomain: exampleOrg, caTTL: settings.caTTL), keyManager: disk.keys,
         journal: store, now: time.now)
@@ -81,6 +84,7 @@ func withControlPlane<Result: Sendable>(
                 ControlPlaneUnderTest(
                     trustDomain: exampleOrg, time: time, server: server, authority: authority,
                     socketPath: configuration.socketPath, port: port, log: log,
+                    database: database,
                     shutDown: { await group.triggerGracefulShutdown() }))
         } catch {
             await group.triggerGracefulShutdown()

@@ -1,0 +1,45 @@
+import Datastore
+import Registration
+import Synchronization
+
+/// A database of which a test can have every write fail, or every read.
+final class FaultyDatabase: SQLDatabase {
+    private let database: SQLiteDatabase
+    private let failures = Mutex<(ofWrites: StoreFailure?, ofReads: StoreFailure?)>((nil, nil))
+
+    init(_ database: SQLiteDatabase) {
+        self.database = database
+    }
+
+    func fail(writes: StoreFailure?, reads: StoreFailure? = nil) {
+        self.failures.withLock { $0 = (writes, reads) }
+    }
+
+    /// Runs a statement on the connection that writes, whether or not writes fail.
+    func execute(_ statement: String) async throws {
+        try await self.database.write { sql throws(StoreFailure) in
+            // A PRAGMA that sets a value answers with a row.
+            try sql.forEachRow(of: statement, []) { _ in }
+        }
+    }
+
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws(StoreFailure) -> Value
+    ) async throws(StoreFailure) -> Value {
+        if let failure = self.failures.withLock({ $0.ofReads }) { throw failure }
+        return try await self.database.read(body)
+    }
+
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (any SQLConnection) throws(StoreFailure) -> Value
+    ) async throws(StoreFailure) -> Value {
+        if let failure = self.failures.withLock({ $0.ofWrites }) { throw failure }
+        return try await self.database.write(body)
+    }
+
+    func writeBlocking<Value>(
+        _ body: (any SQLConnection) throws(StoreFailure) -> Value
+    ) throws(StoreFailure) -> Value {
+        try self.database.writeBlocking(body)
+    }
+}
