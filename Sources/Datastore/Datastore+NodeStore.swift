@@ -35,10 +35,27 @@ extension Datastore: NodeStore {
         }
     }
 
-    package func delete(_ id: SPIFFEID, actor: Actor, now: Date) async throws(NodeStoreError) -> ChangePosition {
-        try await self.change(id, actor: actor, now: now) { sql, _ throws(StoreFailure) in
-            try AgentsTable.delete(sql, id: id) ? .success(true) : .failure(.notFound(id))
+    package func delete(
+        _ id: SPIFFEID, entryIDs: [String], actor: Actor, now: Date
+    ) async throws(NodeStoreError) -> ChangePosition {
+        let isDeleted: Bool
+        let position: ChangePosition
+        do {
+            (isDeleted, position) = try await self.commit(actor: actor, now: now) {
+                sql, recorder throws(StoreFailure) in
+                guard try AgentsTable.delete(sql, id: id) else { return false }
+                try recorder.record(.agent, id.uri, on: sql)
+                for entryID in entryIDs {
+                    guard case .success = try EntriesTable.delete(sql, id: entryID) else { continue }
+                    try recorder.record(.entry, entryID, on: sql)
+                }
+                return true
+            }
+        } catch {
+            throw .store(error)
         }
+        guard isDeleted else { throw .notFound(id) }
+        return position
     }
 
     /// Runs one transaction about one agent; `body` is given the agent as it is and answers whether it changed it.

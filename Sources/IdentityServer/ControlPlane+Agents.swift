@@ -95,15 +95,16 @@ extension ControlPlane {
     func evict(_ agentID: SPIFFEID, by actor: Actor) async throws -> Bool {
         try await self.writes.run {
             guard self.registry.agent(agentID) != nil else { return false }
-            let position = try await self.writing {
-                try await self.nodeStore.delete(agentID, actor: actor, now: self.instants.now())
-            }
-            self.registry.removeAgent(agentID, position: position)
-            self.disconnect(agentID, keeping: [])
-            self.logger.info("agent evicted", metadata: [LogKey.agentID: "\(agentID)", LogKey.caller: "\(actor)"])
             let own = try JoinTokenAttestation.selector(agentID: agentID)
             let aliases = self.registry.entries.entries(parentID: agentID).filter { $0.selectors == [own] }
-            _ = try await self.commit(aliases.map { .delete(id: $0.id) }, by: actor)
+            let position = try await self.writing {
+                try await self.nodeStore.delete(
+                    agentID, entryIDs: aliases.map(\.id), actor: actor, now: self.instants.now())
+            }
+            self.registry.removeAgent(
+                agentID, aliases: aliases.map { EntryTransition(before: $0, after: nil) }, position: position)
+            self.disconnect(agentID, keeping: [])
+            self.logger.info("agent evicted", metadata: [LogKey.agentID: "\(agentID)", LogKey.caller: "\(actor)"])
             return true
         }
     }

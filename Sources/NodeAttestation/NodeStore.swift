@@ -14,7 +14,7 @@ package protocol NodeStore: Sendable {
 
     /// Adds an agent, or replaces the one of its id.
     ///
-    /// - Throws: ``NodeStoreError/banned(_:)`` when the one of its id is banned: only ``delete(_:actor:now:)`` lifts a ban.
+    /// - Throws: ``NodeStoreError/banned(_:)`` when the one of its id is banned: only ``delete(_:entryIDs:actor:now:)`` lifts a ban.
     func put(_ agent: AttestedAgent, actor: Actor, now: Date) async throws(NodeStoreError) -> ChangePosition
 
     /// Changes an agent, judged against what the store holds at that moment.
@@ -22,8 +22,12 @@ package protocol NodeStore: Sendable {
         _ id: SPIFFEID, _ change: AgentChange, actor: Actor, now: Date
     ) async throws(NodeStoreError) -> ChangePosition
 
-    /// Evicts an agent: it may come back by attesting again.
-    func delete(_ id: SPIFFEID, actor: Actor, now: Date) async throws(NodeStoreError) -> ChangePosition
+    /// Evicts an agent, and with it the entries of these ids, in one transaction: it may come back by attesting again.
+    ///
+    /// Each entry takes a number after the agent's; one that does not exist takes none.
+    func delete(
+        _ id: SPIFFEID, entryIDs: [String], actor: Actor, now: Date
+    ) async throws(NodeStoreError) -> ChangePosition
 }
 
 /// One change of an attested agent.

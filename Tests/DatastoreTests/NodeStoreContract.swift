@@ -77,7 +77,7 @@ struct NodeStoreContract {
                 try await store.update(agent.id, .ban, actor: .server, now: Fixture.now)
             }
             await #expect(throws: NodeStoreError.notFound(agent.id)) {
-                try await store.delete(agent.id, actor: .server, now: Fixture.now)
+                try await store.delete(agent.id, entryIDs: [], actor: .server, now: Fixture.now)
             }
             _ = try await store.put(agent, actor: .server, now: Fixture.now)
             await #expect(throws: NodeStoreError.serialNumberUnknown(agent.id, serialNumber: "9")) {
@@ -98,9 +98,30 @@ struct NodeStoreContract {
             await #expect(throws: NodeStoreError.banned(agent.id)) {
                 try await store.put(agent, actor: .server, now: Fixture.now)
             }
-            #expect(try await store.delete(agent.id, actor: .uid(0), now: Fixture.now).number == 3)
+            #expect(try await store.delete(agent.id, entryIDs: [], actor: .uid(0), now: Fixture.now).number == 3)
             #expect(try await store.agents() == [])
             #expect(try await store.put(agent, actor: .server, now: Fixture.now).number == 4)
+        }
+    }
+
+    @Test("an evicted agent takes its entries with it, in one transaction", arguments: TestedStore.all)
+    func deleteWithEntries(kind: TestedStore) async throws {
+        let agent = try Fixture.agent()
+        try await kind.withStore { store in
+            _ = try await store.put(agent, actor: .server, now: Fixture.now)
+            _ = try await store.apply(
+                [.create(Fixture.entry("alias")), .create(Fixture.entry("other", "/other"))], actor: .server,
+                now: Fixture.now)
+            let position = try await store.delete(
+                agent.id, entryIDs: ["alias", "none"], actor: .uid(0), now: Fixture.now)
+            #expect(position.number == 5)
+            #expect(try await store.agents() == [])
+            #expect(try await store.snapshot().entries == [Fixture.entry("other", "/other")])
+            #expect(try await store.keys(after: 3) == ["agent \(agent.id.uri)", "entry alias"])
+            await #expect(throws: NodeStoreError.notFound(agent.id)) {
+                try await store.delete(agent.id, entryIDs: ["other"], actor: .uid(0), now: Fixture.now)
+            }
+            #expect(try await store.snapshot().entries.count == 1)
         }
     }
 

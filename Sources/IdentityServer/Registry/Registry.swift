@@ -60,9 +60,12 @@ final class Registry: Sendable {
         for wakeUp in woken { wakeUp.signal() }
     }
 
-    /// Forgets an agent; its streams end.
-    func removeAgent(_ id: SPIFFEID, position: ChangePosition) {
-        let woken = self.state.withLock { $0.removeAgent(id, position: position) }
+    /// Forgets an agent, and the entries that went with it; its streams end.
+    func removeAgent(_ id: SPIFFEID, aliases: [EntryTransition], position: ChangePosition) {
+        let woken = self.state.withLock { state in
+            // The entries first: what is pending for a stream is counted from the position before.
+            state.apply(aliases, position: position) + state.removeAgent(id, position: position)
+        }
         for wakeUp in woken { wakeUp.signal() }
     }
 

@@ -71,6 +71,19 @@ struct StoreFailureTests {
         }
     }
 
+    @Test("an agent is evicted with its alias or not at all: a store that fails leaves no half")
+    func eviction() async throws {
+        try await withControlPlane { plane async throws in
+            let agent = try await plane.newAgent(alias: "/nodes/one")
+            plane.database.fail(writes: .readOnly("the engine's text"), after: 1)
+            try await plane.local { client async throws in
+                _ = try await client.call(AgentMethods.deleteAgent, .with { $0.id = .init(agent.id) })
+                #expect(try await client.call(AgentMethods.countAgents, .init()).count == 0)
+                #expect(try await client.call(EntryMethods.countEntries, .init()).count == 0)
+            }
+        }
+    }
+
     @Test("the log says once that the store fails, and once that it works again")
     func logged() async throws {
         try await withControlPlane { plane async throws in

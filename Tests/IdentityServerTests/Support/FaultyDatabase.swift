@@ -5,14 +5,27 @@ import Synchronization
 /// A database of which a test can have every write fail, or every read.
 final class FaultyDatabase: SQLDatabase {
     private let database: SQLiteDatabase
-    private let failures = Mutex<(ofWrites: StoreFailure?, ofReads: StoreFailure?)>((nil, nil))
+    private let failures = Mutex(Failures())
+
+    private struct Failures: Sendable {
+        var ofWrites: StoreFailure?
+        /// How many writes succeed before they fail.
+        var goodWrites = 0
+        var ofReads: StoreFailure?
+
+        mutating func ofNextWrite() -> StoreFailure? {
+            guard self.ofWrites != nil, self.goodWrites > 0 else { return self.ofWrites }
+            self.goodWrites -= 1
+            return nil
+        }
+    }
 
     init(_ database: SQLiteDatabase) {
         self.database = database
     }
 
-    func fail(writes: StoreFailure?, reads: StoreFailure? = nil) {
-        self.failures.withLock { $0 = (writes, reads) }
+    func fail(writes: StoreFailure?, after goodWrites: Int = 0, reads: StoreFailure? = nil) {
+        self.failures.withLock { $0 = Failures(ofWrites: writes, goodWrites: goodWrites, ofReads: reads) }
     }
 
     /// Runs a statement on the connection that writes, whether or not writes fail.
@@ -33,7 +46,7 @@ final class FaultyDatabase: SQLDatabase {
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (any SQLConnection) throws(StoreFailure) -> Value
     ) async throws(StoreFailure) -> Value {
-        if let failure = self.failures.withLock({ $0.ofWrites }) { throw failure }
+        if let failure = self.failures.withLock({ $0.ofNextWrite() }) { throw failure }
         return try await self.database.write(body)
     }
 
