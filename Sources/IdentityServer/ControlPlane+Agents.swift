@@ -6,7 +6,8 @@ import Registration
 import Rotation
 import SPIFFE
 
-// Every change of an agent is written to the store, then to memory, in one turn of the writes.
+// Every change of an agent is written to the store, then to memory, in one turn of the writes. What ends an agent goes
+// before what agents want to write.
 
 extension ControlPlane {
     /// Makes an agent of whoever has the join token: the token is used up, the agent and its alias are there, or
@@ -20,7 +21,7 @@ extension ControlPlane {
         // Before the turn, so that guesses do not hold up the writes of others; what counts is `consume`.
         let found = try await self.reading { try await self.joinTokenStore.find(JoinTokenHash(of: token)) }
         guard let record = found else { throw JoinTokenError.unknownOrUsed }
-        return try await self.writes.run {
+        return try await self.writes.run(.agent(id)) {
             let now = self.instants.now()
             if self.registry.agent(id)?.banned == true { throw JoinTokenError.agentBanned(id) }
             let svid = try issue(now)
@@ -93,7 +94,7 @@ extension ControlPlane {
     ///
     /// - Returns: false when there is no such agent.
     func evict(_ agentID: SPIFFEID, by actor: Actor) async throws -> Bool {
-        try await self.writes.run {
+        try await self.writes.run(.next) {
             guard self.registry.agent(agentID) != nil else { return false }
             let own = try JoinTokenAttestation.selector(agentID: agentID)
             let aliases = self.registry.entries.entries(parentID: agentID).filter { $0.selectors == [own] }
@@ -117,7 +118,7 @@ extension ControlPlane {
         _ agentID: SPIFFEID, _ change: AgentChange, by actor: Actor,
         _ done: @escaping @Sendable () -> Void = {}
     ) async throws -> AttestedAgent? {
-        try await self.writes.run {
+        try await self.writes.run(change == .ban ? .next : .agent(agentID)) {
             guard let agent = self.registry.agent(agentID) else { return nil }
             let changed: AttestedAgent?
             do throws(NodeStoreError) {

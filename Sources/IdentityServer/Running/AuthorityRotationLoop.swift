@@ -62,7 +62,7 @@ struct AuthorityRotationLoop: Sendable {
             known = state.bundle.sequenceNumber
             // In a turn of the writes: a position read between an entry's commit and its arrival in memory would
             // claim that entry.
-            await self.plane.writes.run {
+            try await self.plane.writes.run {
                 let position: ChangePosition
                 do {
                     position = try await self.changeLog.position()
