@@ -7,8 +7,9 @@ package import SPIFFE
 /// state. What is acknowledged survives a crash of the process and of the machine.
 package final class Datastore: Sendable {
     package let trustDomain: TrustDomain
-    /// Random, made with the store; change numbers of another epoch mean nothing here.
+    /// Random, made when the store was opened.
     package let epoch: String
+    package let earlierEpochs: [String: UInt64]
 
     let database: any SQLDatabase
     let limits: DatastoreLimits
@@ -29,15 +30,18 @@ package final class Datastore: Sendable {
     package init(
         database: any SQLDatabase, name: String, trustDomain: TrustDomain, limits: DatastoreLimits = DatastoreLimits()
     ) throws(DatastoreError) {
-        let opened: Result<String, DatastoreError>
+        let opened: Result<(epoch: String, earlier: [String: UInt64]), DatastoreError>
         do {
             opened = try database.writeBlocking { sql throws(StoreFailure) in
-                try StoreTable.open(sql, trustDomain: trustDomain)
+                switch try StoreTable.open(sql, trustDomain: trustDomain) {
+                case .success(let epoch): .success((epoch, try EarlierEpochsTable.all(sql)))
+                case .failure(let refusal): .failure(refusal)
+                }
             }
         } catch {
             throw .cannotOpen(path: name, reason: error.engineText)
         }
-        self.epoch = try opened.get()
+        (self.epoch, self.earlierEpochs) = try opened.get()
         self.database = database
         self.trustDomain = trustDomain
         self.limits = limits

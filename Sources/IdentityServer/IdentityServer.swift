@@ -109,6 +109,7 @@ package final class IdentityServer: Service {
         let agents = try await self.stores.nodes.agents()
         let registry = Registry(
             entries: entries, agents: agents, serverID: try SPIFFEID.server(of: self.configuration.trustDomain),
+            earlierEpochs: self.stores.changeLog.earlierEpochs,
             history: ChangeHistory(
                 completeAfter: try await self.lastEntryChange(upTo: entries.position),
                 capacity: ControlPlaneLimits.maxRememberedChanges))

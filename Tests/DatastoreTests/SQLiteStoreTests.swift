@@ -53,7 +53,7 @@ struct SQLiteStoreTests {
         }
     }
 
-    @Test("everything is there again after reopening, and the numbers go on in the same epoch")
+    @Test("everything is there again after reopening, and the numbers go on in a new epoch")
     func reopen() async throws {
         try await withTemporaryDirectory { directory in
             let token = JoinTokenRecord(hash: JoinTokenHash(of: "t"), expiresAt: Fixture.later)
@@ -66,12 +66,14 @@ struct SQLiteStoreTests {
                 try await store.create(token, now: Fixture.now)
             }
             let store = try self.open(directory)
-            #expect(try await store.position() == ChangePosition(epoch: epoch, number: 2))
+            #expect(store.epoch != epoch)
+            #expect(store.earlierEpochs == [epoch: 2])
+            #expect(try await store.position() == ChangePosition(epoch: store.epoch, number: 2))
             #expect(try await store.snapshot().entries == [Fixture.entry("one")])
             #expect(try await store.agents() == [Fixture.agent()])
             #expect(try await store.find(token.hash) == token)
             let commit = try await store.apply([.delete(id: "one")], actor: .server, now: Fixture.now)
-            #expect(commit.position == ChangePosition(epoch: epoch, number: 3))
+            #expect(commit.position == ChangePosition(epoch: store.epoch, number: 3))
             #expect(try await store.keys().count == 3)
         }
     }
@@ -88,7 +90,7 @@ struct SQLiteStoreTests {
                     for name in ["store.db", "store.db-wal"] { try copy.write(directory.read(name), to: name) }
                     let left = try self.open(copy)
                     #expect(try await left.snapshot().entries.count == number + 1)
-                    #expect(try await left.position() == ChangePosition(epoch: store.epoch, number: UInt64(number + 1)))
+                    #expect(try await left.position().number == UInt64(number + 1))
                 }
             }
         }
@@ -101,6 +103,57 @@ struct SQLiteStoreTests {
                 let epochs = try [self.open(one).epoch, self.open(two).epoch]
                 #expect(epochs[0] != epochs[1])
             }
+        }
+    }
+
+    @Test("a copy says up to where the epoch it was made in is true of it, and numbers on in another epoch")
+    func restored() async throws {
+        try await withTemporaryDirectory { directory in
+            let store = try self.open(directory)
+            #expect(store.earlierEpochs == [:])
+            _ = try await store.apply([.create(Fixture.entry("one"))], actor: .server, now: Fixture.now)
+            try await withTemporaryDirectory { copy in
+                for name in ["store.db", "store.db-wal"] { try copy.write(directory.read(name), to: name) }
+                _ = try await store.apply([.create(Fixture.entry("two", "/two"))], actor: .server, now: Fixture.now)
+                let restored = try self.open(copy)
+                #expect(restored.epoch != store.epoch)
+                #expect(restored.earlierEpochs == [store.epoch: 1])
+                #expect(try await restored.position() == ChangePosition(epoch: restored.epoch, number: 1))
+            }
+        }
+    }
+
+    @Test("the latest 64 epochs are remembered")
+    func epochsAreBounded() async throws {
+        try await withTemporaryDirectory { directory in
+            var epochs: [String] = []
+            for _ in 0..<66 { epochs.append(try self.open(directory).epoch) }
+            let store = try self.open(directory)
+            #expect(Set(store.earlierEpochs.keys) == Set(epochs.suffix(64)))
+        }
+    }
+
+    @Test("a store of the first schema is brought up to date, and its epoch is remembered")
+    func firstSchema() async throws {
+        try await withTemporaryDirectory { directory in
+            let epoch: String
+            do {
+                let store = try self.open(directory)
+                epoch = store.epoch
+                _ = try await store.apply([.create(Fixture.entry("one"))], actor: .server, now: Fixture.now)
+                try await self.execute(
+                    ["DROP TABLE earlier_epochs", "UPDATE store SET schema_version = 1"], on: directory)
+            }
+            let store = try self.open(directory)
+            #expect(store.earlierEpochs == [epoch: 1])
+            #expect(try await store.snapshot().entries == [Fixture.entry("one")])
+        }
+    }
+
+    private func execute(_ statements: [String], on directory: TemporaryDirectory) async throws {
+        let database = try SQLiteDatabase(path: directory.path("store.db"), busyTimeout: .seconds(5))
+        try await database.write { sql throws(StoreFailure) in
+            for statement in statements { _ = try sql.execute(statement, []) }
         }
     }
 

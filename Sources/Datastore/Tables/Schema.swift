@@ -15,7 +15,7 @@ enum Schema {
         }
     }
 
-    private static let migrations: [[String]] = [Self.first]
+    private static let migrations: [[String]] = [Self.first, Self.second]
 
     private static let first = [
         EntriesTable.creation,
@@ -26,4 +26,6 @@ enum Schema {
         JoinTokensTable.creation,
         AuthorityTable.creation,
     ]
+
+    private static let second = [EarlierEpochsTable.creation]
 }

@@ -1,17 +1,22 @@
 import Registration
 import SPIFFE
 
-/// The one row that says what the store is: its schema version, its trust domain and its epoch.
+/// The one row that says what the store is: its schema version, its trust domain and its current epoch.
 ///
 /// The layout of this table is the same in every schema version.
 enum StoreTable {
-    /// Makes the tables of a new store or brings those of an older one up to date, and returns the epoch.
+    /// Makes the tables of a new store or brings those of an older one up to date, and begins an epoch.
+    ///
+    /// Each opening begins one, for the file may be a copy that others went on from: numbers that are handed out from
+    /// here on are no others' numbers, and of those handed out before, the file itself says up to where they are true.
+    ///
+    /// - Returns: The new epoch.
     static func open(
         _ sql: any SQLConnection, trustDomain: TrustDomain
     ) throws(StoreFailure) -> Result<String, DatastoreError> {
         try sql.execute(Self.creation)
+        let epoch = Self.makeEpoch()
         guard let store = try Self.row(sql) else {
-            let epoch = Self.makeEpoch()
             try Schema.migrate(sql, from: 0)
             try sql.execute(
                 "INSERT INTO store (id, schema_version, trust_domain, epoch) VALUES (1, ?, ?, ?)",
@@ -24,11 +29,11 @@ enum StoreTable {
         if store.trustDomain != trustDomain.name {
             return .failure(.otherTrustDomain(stored: store.trustDomain, configured: trustDomain))
         }
-        if store.version < Schema.version {
-            try Schema.migrate(sql, from: store.version)
-            try sql.execute("UPDATE store SET schema_version = ?", [.integer(Int64(Schema.version))])
-        }
-        return .success(store.epoch)
+        try Schema.migrate(sql, from: store.version)
+        try EarlierEpochsTable.add(sql, epoch: store.epoch, last: ChangesTable.last(sql))
+        try sql.execute(
+            "UPDATE store SET schema_version = ?, epoch = ?", [.integer(Int64(Schema.version)), .text(epoch)])
+        return .success(epoch)
     }
 
     private static func row(

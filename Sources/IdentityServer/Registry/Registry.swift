@@ -15,12 +15,13 @@ final class Registry: Sendable {
 
     /// Creates the registry from what the stores hold.
     init(
-        entries: EntrySnapshot, agents: [AttestedAgent], serverID: SPIFFEID, history: ChangeHistory
+        entries: EntrySnapshot, agents: [AttestedAgent], serverID: SPIFFEID, earlierEpochs: [String: UInt64],
+        history: ChangeHistory
     ) {
         self.state = Mutex(
             RegistryState(
                 entries: EntryIndex(entries.entries), position: entries.position, agents: agents, serverID: serverID,
-                history: history))
+                earlierEpochs: earlierEpochs, history: history))
     }
 
     /// Runs `body` on the state under its lock: short, and without handing the index out.

@@ -12,6 +12,8 @@ struct RegistryState: Sendable {
 
     /// The parent of entries that are aliases of agents.
     private let serverID: SPIFFEID
+    /// The last number of each epoch before this one.
+    private let earlierEpochs: [String: UInt64]
     private var history: ChangeHistory
     private var watches: [UInt64: AgentWatch] = [:]
     /// The streams below each agent ID and alias.
@@ -23,12 +25,13 @@ struct RegistryState: Sendable {
 
     init(
         entries: EntryIndex, position: ChangePosition, agents: [AttestedAgent], serverID: SPIFFEID,
-        history: ChangeHistory
+        earlierEpochs: [String: UInt64], history: ChangeHistory
     ) {
         self.entries = entries
         self.position = position
         self.agents = Dictionary(agents.map { ($0.id, $0) }, uniquingKeysWith: { _, last in last })
         self.serverID = serverID
+        self.earlierEpochs = earlierEpochs
         self.history = history
         self.expiries = entries.entries().reduce(into: [:]) { $0[$1.id] = $1.expiresAt }
     }
@@ -156,10 +159,7 @@ struct RegistryState: Sendable {
     }
 
     private mutating func advance(to position: ChangePosition) {
-        // Another epoch is another history: the store was restored under us, and numbers say nothing any more.
-        if position.epoch != self.position.epoch || position.number > self.position.number {
-            self.position = position
-        }
+        if position.number > self.position.number { self.position = position }
     }
 
     // MARK: Agents
@@ -218,13 +218,15 @@ struct RegistryState: Sendable {
         return .success(watch)
     }
 
-    /// What an agent that has seen `position` is told first: a position of another history, or ahead of ours, says
-    /// nothing.
+    /// What an agent that has seen `position` is told first: a position of another history says nothing.
     private func pending(since seen: ChangePosition?) -> AgentWatch.Pending {
-        guard let seen, seen.epoch == self.position.epoch, seen.number <= self.position.number else {
-            return .everything
-        }
+        guard let seen, self.isPast(seen) else { return .everything }
         return .changes(after: seen.number)
+    }
+
+    private func isPast(_ seen: ChangePosition) -> Bool {
+        let last = seen.epoch == self.position.epoch ? self.position.number : self.earlierEpochs[seen.epoch]
+        return last.map { seen.number <= $0 } ?? false
     }
 
     mutating func nextStep(of watchID: UInt64) -> AgentWatch.Step {

@@ -1,8 +1,8 @@
 package import FoundationEssentials
 
-/// A point in the history of one store: resuming is possible only within the same epoch.
+/// A point in the history of one store; see ``ChangeLog/earlierEpochs`` for those of other epochs.
 package struct ChangePosition: Hashable, Sendable {
-    /// Random, made with the store; another one after a restore.
+    /// Random, another one each time that the store is opened.
     package let epoch: String
     /// The number of the last change seen; 0 before the first.
     package let number: UInt64

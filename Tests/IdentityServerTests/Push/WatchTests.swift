@@ -212,6 +212,36 @@ struct WatchTests {
         }
     }
 
+    @Test("after a restore, an agent that has seen what the backup lacks gets everything; one that has not, resumes")
+    func resumesAfterRestore() async throws {
+        let disk = try Disk()
+        let time = ManualInstants()
+        let (agent, before, beyond, backup) = try await withControlPlane(disk: disk, time: time) { plane async throws in
+            let agent = try await plane.newAgent()
+            try await plane.createEntry(makeEntry("/a", parent: agent.id.path) { $0.id = "a" })
+            let before = try #require(try await self.watch(plane, as: agent) { try await $0.next() })
+            let backup = try Disk(backupOf: disk)
+            try await plane.createEntry(makeEntry("/lost", parent: agent.id.path) { $0.id = "lost" })
+            let beyond = try #require(try await self.watch(plane, as: agent) { try await $0.next() })
+            return (agent, before, beyond, backup)
+        }
+        try await withControlPlane(disk: backup, time: time) { plane async throws in
+            for id in ["b", "c"] {
+                try await plane.createEntry(makeEntry("/\(id)", parent: agent.id.path) { $0.id = id })
+            }
+            let full = try #require(
+                try await self.watch(plane, as: agent, since: (beyond.epoch, beyond.sequence)) { try await $0.next() })
+            #expect(full.full)
+            #expect(full.entries.map(\.id) == ["a", "b", "c"])
+            // The log is where it was when the lost change had its number, and beyond.
+            #expect(full.sequence > beyond.sequence)
+            let resumed = try #require(
+                try await self.watch(plane, as: agent, since: (before.epoch, before.sequence)) { try await $0.next() })
+            #expect(!resumed.full)
+            #expect(resumed.entries.map(\.id) == ["b", "c"])
+        }
+    }
+
     @Test("a new bundle is pushed when an authority is prepared")
     func bundle() async throws {
         try await withControlPlane { plane async throws in

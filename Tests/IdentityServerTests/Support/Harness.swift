@@ -44,6 +44,15 @@ struct Disk: Sendable {
         self.directory = try TemporaryDirectory()
         self.keys = MemoryKeyManager()
     }
+
+    /// What a backup has that is made at this moment.
+    init(backupOf disk: Disk) throws {
+        self.directory = try TemporaryDirectory()
+        self.keys = disk.keys
+        for name in ["store.sqlite3", "store.sqlite3-wal"] {
+            try self.directory.write(disk.directory.read(name), to: name)
+        }
+    }
 }
 
 struct HarnessSettings: Sendable {
