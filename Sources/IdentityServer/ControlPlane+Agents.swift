@@ -33,8 +33,10 @@ extension ControlPlane {
                 try await self.joinTokenStore.consume(
                     token: token, agent: agent, alias: alias, actor: .server, now: now)
             }
-            if let alias { self.registry.apply([EntryTransition(before: nil, after: alias)], position: position) }
-            self.registry.put(agent, position: position)
+            if let alias {
+                self.registry.apply([EntryTransition(before: nil, after: alias)], position: position, now: now)
+            }
+            self.registry.put(agent, position: position, now: now)
             self.disconnect(id, keeping: [agent.serialNumber])
             return (agent, svid)
         }
@@ -98,12 +100,12 @@ extension ControlPlane {
             guard self.registry.agent(agentID) != nil else { return false }
             let own = try JoinTokenAttestation.selector(agentID: agentID)
             let aliases = self.registry.entries.entries(parentID: agentID).filter { $0.selectors == [own] }
+            let now = self.instants.now()
             let position = try await self.writing {
-                try await self.nodeStore.delete(
-                    agentID, entryIDs: aliases.map(\.id), actor: actor, now: self.instants.now())
+                try await self.nodeStore.delete(agentID, entryIDs: aliases.map(\.id), actor: actor, now: now)
             }
             self.registry.removeAgent(
-                agentID, aliases: aliases.map { EntryTransition(before: $0, after: nil) }, position: position)
+                agentID, aliases: aliases.map { EntryTransition(before: $0, after: nil) }, position: position, now: now)
             self.disconnect(agentID, keeping: [])
             self.logger.info("agent evicted", metadata: [LogKey.agentID: "\(agentID)", LogKey.caller: "\(actor)"])
             return true
@@ -127,10 +129,11 @@ extension ControlPlane {
                 return nil
             }
             guard let changed else { return agent }
+            let now = self.instants.now()
             let position = try await self.writing {
-                try await self.nodeStore.update(agentID, change, actor: actor, now: self.instants.now())
+                try await self.nodeStore.update(agentID, change, actor: actor, now: now)
             }
-            self.registry.put(changed, position: position)
+            self.registry.put(changed, position: position, now: now)
             done()
             return changed
         }

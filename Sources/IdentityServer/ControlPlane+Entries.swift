@@ -21,14 +21,25 @@ extension ControlPlane {
         _ plans: [EntryPlan], by actor: Actor
     ) async throws -> [Result<RegistrationEntry, EntryRefusal>] {
         let outcomes = try await self.writes.run {
-            let planned = plans.map { $0(self.registry) }
-            var results = try await self.commit(planned.compactMap { try? $0.get() }, by: actor)[...]
+            let planned = plans.map { plan in
+                plan(self.registry).map { change in self.clearing(the: change) + [change] }
+            }
+            var results = try await self.commit(planned.flatMap { (try? $0.get()) ?? [] }, by: actor)[...]
             return planned.map { plan in
-                plan.flatMap { _ in results.removeFirst().mapError { .store($0) } }
+                plan.flatMap { changes in
+                    results.removeFirst(changes.count - 1)
+                    return results.removeFirst().mapError { .store($0) }
+                }
             }
         }
         self.expiryChanged.signal()
         return outcomes
+    }
+
+    /// The deletions without which a creation would meet an entry that has expired and was not deleted yet.
+    private func clearing(the change: EntryChange) -> [EntryChange] {
+        guard case .create(let entry) = change else { return [] }
+        return self.registry.read { $0.expiredEntries(inTheWayOf: entry) }.map { .delete(id: $0.id) }
     }
 
     /// Writes changes to the store, then to memory.
@@ -38,10 +49,11 @@ extension ControlPlane {
         _ changes: [EntryChange], by actor: Actor
     ) async throws -> [Result<RegistrationEntry, EntryStoreError>] {
         guard !changes.isEmpty else { return [] }
+        let now = self.instants.now()
         let commit = try await self.writing {
-            try await self.entryStore.apply(changes, actor: actor, now: self.instants.now())
+            try await self.entryStore.apply(changes, actor: actor, now: now)
         }
-        self.registry.apply(self.transitions(changes, commit.results), position: commit.position)
+        self.registry.apply(self.transitions(changes, commit.results), position: commit.position, now: now)
         return commit.results
     }
 

@@ -20,6 +20,8 @@ struct ControlPlane: Sendable {
     let disconnections: Disconnections
     /// Signalled when the entries may have another next expiry.
     let expiryChanged: WakeUp
+    /// Signalled when there are expired entries, which wait for their deletion.
+    let entriesExpired: WakeUp
     let entryIDs = EntryIDs()
     let instants: Instants
     let logger: Logger

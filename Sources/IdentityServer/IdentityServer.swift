@@ -112,7 +112,7 @@ package final class IdentityServer: Service {
             earlierEpochs: self.stores.changeLog.earlierEpochs,
             history: ChangeHistory(
                 completeAfter: try await self.lastEntryChange(upTo: entries.position),
-                capacity: ControlPlaneLimits.maxRememberedChanges))
+                capacity: ControlPlaneLimits.maxRememberedChanges), now: self.instants.now())
         self.logger.info(
             "state loaded",
             metadata: [
@@ -127,7 +127,7 @@ package final class IdentityServer: Service {
             registry: registry, authority: self.authority.state, entryStore: self.stores.entries,
             nodeStore: self.stores.nodes, joinTokenStore: self.stores.joinTokens, writes: WriteOrder(),
             storeFailures: StoreFailureLog(logger: self.logger), disconnections: Disconnections(),
-            expiryChanged: WakeUp(), instants: self.instants, logger: self.logger)
+            expiryChanged: WakeUp(), entriesExpired: WakeUp(), instants: self.instants, logger: self.logger)
     }
 
     /// The number after which no entry has changed, as far back as the change log is worth reading.

@@ -144,12 +144,4 @@ struct EntryListingTests {
         }
     }
 
-    @Test("an entry counts as expired from its expiry on")
-    func expired() throws {
-        let index = EntryIndex([
-            try Fixture.entry("a", expiresAt: Date(timeIntervalSince1970: 100)),
-            try Fixture.entry("b", expiresAt: Date(timeIntervalSince1970: 101)), try Fixture.entry("c"),
-        ])
-        #expect(index.expired(now: Date(timeIntervalSince1970: 100)).map(\.id) == ["a"])
-    }
 }

@@ -19,8 +19,9 @@ struct AgentWatch: Sendable {
 
     enum Pending: Hashable, Sendable {
         case nothing
-        /// Changes after this number concern the agent.
-        case changes(after: UInt64)
+        /// Changes after this number concern the agent, and the entries of these IDs, which no change touched: they
+        /// expired.
+        case changes(after: UInt64, touched: Set<String>)
         /// The agent gets everything anew.
         case everything
     }

@@ -16,12 +16,12 @@ final class Registry: Sendable {
     /// Creates the registry from what the stores hold.
     init(
         entries: EntrySnapshot, agents: [AttestedAgent], serverID: SPIFFEID, earlierEpochs: [String: UInt64],
-        history: ChangeHistory
+        history: ChangeHistory, now: Date
     ) {
         self.state = Mutex(
             RegistryState(
                 entries: EntryIndex(entries.entries), position: entries.position, agents: agents, serverID: serverID,
-                earlierEpochs: earlierEpochs, history: history))
+                earlierEpochs: earlierEpochs, history: history, now: now))
     }
 
     /// Runs `body` on the state under its lock: short, and without handing the index out.
@@ -37,9 +37,23 @@ final class Registry: Sendable {
     }
 
     /// Makes a commit of the entry store visible and wakes the streams it concerns.
-    func apply(_ changes: [EntryTransition], position: ChangePosition) {
-        let woken = self.state.withLock { $0.apply(changes, position: position) }
+    func apply(_ changes: [EntryTransition], position: ChangePosition, now: Date) {
+        let woken = self.state.withLock { $0.apply(changes, position: position, now: now) }
         for wakeUp in woken { wakeUp.signal() }
+    }
+
+    /// Wakes the streams that entries concern which have expired, or have not after all since the clock was set back.
+    ///
+    /// - Returns: How many have expired since the last time, and when the next one does.
+    func followClock(now: Date) -> (expired: Int, next: Date?) {
+        let (followed, next) = self.state.withLock { ($0.followClock(now: now), $0.nextExpiry()) }
+        for wakeUp in followed.woken { wakeUp.signal() }
+        return (followed.expired, next)
+    }
+
+    /// Looks at the expired entries, as ``EntryExpiries`` has it, and returns the IDs of those to delete.
+    func lookAtExpired() -> [String] {
+        self.state.withLock { $0.lookAtExpired() }
     }
 
     /// The position in the change log up to which the registry is complete.
@@ -56,16 +70,16 @@ final class Registry: Sendable {
     /// Makes an agent's new state visible.
     ///
     /// A stream that another certificate opened, or any when it is banned, ends.
-    func put(_ agent: AttestedAgent, position: ChangePosition) {
-        let woken = self.state.withLock { $0.put(agent, position: position) }
+    func put(_ agent: AttestedAgent, position: ChangePosition, now: Date) {
+        let woken = self.state.withLock { $0.put(agent, position: position, now: now) }
         for wakeUp in woken { wakeUp.signal() }
     }
 
     /// Forgets an agent, and the entries that went with it; its streams end.
-    func removeAgent(_ id: SPIFFEID, aliases: [EntryTransition], position: ChangePosition) {
+    func removeAgent(_ id: SPIFFEID, aliases: [EntryTransition], position: ChangePosition, now: Date) {
         let woken = self.state.withLock { state in
             // The entries first: what is pending for a stream is counted from the position before.
-            state.apply(aliases, position: position) + state.removeAgent(id, position: position)
+            state.apply(aliases, position: position, now: now) + state.removeAgent(id, position: position)
         }
         for wakeUp in woken { wakeUp.signal() }
     }
@@ -77,14 +91,14 @@ final class Registry: Sendable {
     /// - Parameter seen: The position of the last change the agent has applied.
     /// - Throws: ``AgentWatch/Ending`` as a verdict when the agent was refused since its call was authorised.
     func openWatch(
-        agentID: SPIFFEID, serialNumber: String, seen: ChangePosition?
+        agentID: SPIFFEID, serialNumber: String, seen: ChangePosition?, now: Date
     ) -> Result<AgentWatch, AgentWatchRefusal> {
-        self.state.withLock { $0.openWatch(agentID: agentID, serialNumber: serialNumber, seen: seen) }
+        self.state.withLock { $0.openWatch(agentID: agentID, serialNumber: serialNumber, seen: seen, now: now) }
     }
 
     /// What the stream does next.
-    func nextStep(of watchID: UInt64) -> AgentWatch.Step {
-        self.state.withLock { $0.nextStep(of: watchID) }
+    func nextStep(of watchID: UInt64, now: Date) -> AgentWatch.Step {
+        self.state.withLock { $0.nextStep(of: watchID, now: now) }
     }
 
     func closeWatch(_ watchID: UInt64) {

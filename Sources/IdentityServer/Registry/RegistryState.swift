@@ -19,13 +19,12 @@ struct RegistryState: Sendable {
     /// The streams below each agent ID and alias.
     private var watchesByRoot: [SPIFFEID: Set<UInt64>] = [:]
     private var nextWatchID: UInt64 = 0
-    /// When the entries that expire do so.
-    private var expiries: [String: Date]
+    private var expiries = EntryExpiries()
     private var isEnding = false
 
     init(
         entries: EntryIndex, position: ChangePosition, agents: [AttestedAgent], serverID: SPIFFEID,
-        earlierEpochs: [String: UInt64], history: ChangeHistory
+        earlierEpochs: [String: UInt64], history: ChangeHistory, now: Date
     ) {
         self.entries = entries
         self.position = position
@@ -33,7 +32,8 @@ struct RegistryState: Sendable {
         self.serverID = serverID
         self.earlierEpochs = earlierEpochs
         self.history = history
-        self.expiries = entries.entries().reduce(into: [:]) { $0[$1.id] = $1.expiresAt }
+        for entry in entries.entries() { self.expiries.set(entry.expiresAt, for: entry.id) }
+        _ = self.expiries.follow(now: now)
     }
 
     // MARK: Questions
@@ -41,25 +41,25 @@ struct RegistryState: Sendable {
     /// What authorisation needs to know about a caller.
     func facts(about id: SPIFFEID, now: Date) -> Authorization.Facts {
         let isAdmin = self.entries.entries(spiffeID: id).contains { entry in
-            entry.admin && entry.expiresAt.map { $0 > now } ?? true
+            entry.admin && !entry.hasExpired(by: now)
         }
         return Authorization.Facts(isAdmin: isAdmin, agent: self.agents[id])
     }
 
     /// The SPIFFE IDs whose descendants an agent may ask for: its own and its aliases.
-    func roots(of agentID: SPIFFEID) -> Set<SPIFFEID> {
+    func roots(of agentID: SPIFFEID, now: Date) -> Set<SPIFFEID> {
         let selectors = Set(self.agents[agentID]?.selectors ?? [])
-        return self.entries.aliases(agentSelectors: selectors).union([agentID])
+        return self.entries.aliases(agentSelectors: selectors, now: now).union([agentID])
     }
 
     /// The entries an agent is authorised for, by entry ID.
-    func authorizedEntries(for agentID: SPIFFEID) -> [RegistrationEntry] {
-        self.entries.authorizedEntries(for: self.roots(of: agentID))
+    func authorizedEntries(for agentID: SPIFFEID, now: Date) -> [RegistrationEntry] {
+        self.entries.authorizedEntries(for: self.roots(of: agentID, now: now), now: now)
     }
 
     /// The entry, if the agent is authorised for it.
-    func authorizedEntry(id: String, roots: Set<SPIFFEID>) -> RegistrationEntry? {
-        guard let entry = self.entries[id], self.entries.isAuthorized(roots, entryID: id) else { return nil }
+    func authorizedEntry(id: String, roots: Set<SPIFFEID>, now: Date) -> RegistrationEntry? {
+        guard let entry = self.entries[id], self.entries.isAuthorized(roots, entryID: id, now: now) else { return nil }
         return entry
     }
 
@@ -76,22 +76,63 @@ struct RegistryState: Sendable {
         return seen
     }
 
-    /// When the next entry expires.
-    var nextExpiry: Date? {
-        self.expiries.values.min()
+    /// Expired entries that stand in the way of a new one: they have its ID, or are similar to it.
+    func expiredEntries(inTheWayOf entry: RegistrationEntry) -> [RegistrationEntry] {
+        self.expiries.expiredIDs.compactMap { self.entries[$0] }
+            .filter { $0.id == entry.id || $0.content.isSimilar(to: entry.content) }
     }
 
-    /// The IDs of the entries that have expired.
-    func expiredEntryIDs(now: Date) -> [String] {
-        self.expiries.compactMap { $0.value <= now ? $0.key : nil }
+    // MARK: Time
+
+    /// When the next entry expires.
+    mutating func nextExpiry() -> Date? {
+        self.expiries.next()
+    }
+
+    /// Whether there are expired entries that were not deleted.
+    var hasExpiredEntries: Bool { !self.expiries.expiredIDs.isEmpty }
+
+    mutating func lookAtExpired() -> [String] {
+        self.expiries.look()
+    }
+
+    /// Notes which entries have expired, and which have not after all.
+    ///
+    /// No number of the change log says so: streams are told the entries themselves.
+    mutating func followClock(now: Date) -> (woken: [WakeUp], expired: Int) {
+        let (expired, revived) = self.expiries.follow(now: now)
+        var woken: [WakeUp] = []
+        var movesAliases = false
+        let number = self.position.number
+        for entry in (expired + revived).compactMap({ self.entries[$0] }) {
+            let isParent = !self.entries.entries(parentID: entry.spiffeID).isEmpty
+            woken += self.markPending(below: self.lineage(of: entry)) { pending in
+                switch pending {
+                case .everything: break
+                case .nothing where !isParent: pending = .changes(after: number, touched: [entry.id])
+                case .changes(let seen, let touched) where !isParent:
+                    pending = .changes(after: seen, touched: touched.union([entry.id]))
+                case .nothing, .changes: pending = .everything
+                }
+            }
+            movesAliases = movesAliases || entry.parentID == self.serverID
+        }
+        if movesAliases { woken += self.followAliases(of: self.watches.keys, now: now) }
+        return (woken, expired.count)
     }
 
     // MARK: Entries
 
-    mutating func apply(_ changes: [EntryTransition], position: ChangePosition) -> [WakeUp] {
+    mutating func apply(_ changes: [EntryTransition], position: ChangePosition, now: Date) -> [WakeUp] {
         guard !changes.isEmpty else { return [] }
         let above = changes.map { self.lineage(of: $0.before) }
-        let movedParents = changes.contains { self.movesOthers($0) }
+        // What had expired was nobody's parent, and what has is nobody's.
+        let inForce = changes.map { change in
+            EntryTransition(
+                before: change.before.flatMap { self.expiries.hasExpired($0.id) ? nil : $0 },
+                after: change.after.flatMap { $0.hasExpired(by: now) ? nil : $0 })
+        }
+        let movedParents = inForce.contains { self.movesOthers($0) }
         self.entries.apply(
             upserts: changes.compactMap(\.after),
             removals: changes.compactMap { $0.after == nil ? $0.before?.id : nil })
@@ -104,12 +145,15 @@ struct RegistryState: Sendable {
         let movedAliases = changes.contains { change in
             change.before?.parentID == self.serverID || change.after?.parentID == self.serverID
         }
-        let movesOthers = movedParents || movedAliases || changes.contains { self.movesOthers($0) }
+        let movesOthers = movedParents || movedAliases || inForce.contains { self.movesOthers($0) }
         self.history.append(
             ChangeHistory.Record(number: position.number, touches: touches, movesOthers: movesOthers))
-        let woken = self.markPending(below: touches.reduce(into: []) { $0.formUnion($1.lineage) })
+        let number = self.position.number
+        let woken = self.markPending(below: touches.reduce(into: []) { $0.formUnion($1.lineage) }) { pending in
+            if pending == .nothing { pending = .changes(after: number, touched: []) }
+        }
         self.advance(to: position)
-        return movedAliases ? woken + self.followAliases(of: self.watches.keys) : woken
+        return movedAliases ? woken + self.followAliases(of: self.watches.keys, now: now) : woken
     }
 
     /// The change creates, deletes or moves an entry that others are below of.
@@ -127,27 +171,29 @@ struct RegistryState: Sendable {
     private mutating func followExpiry(_ changes: [EntryTransition]) {
         for change in changes {
             guard let id = change.id else { continue }
-            self.expiries[id] = change.after?.expiresAt
+            self.expiries.set(change.after?.expiresAt, for: id)
         }
     }
 
-    /// Notes that the change about to get a number concerns the streams below `lineage`.
-    private mutating func markPending(below lineage: Set<SPIFFEID>) -> [WakeUp] {
+    /// Changes what is pending for the streams below `lineage`.
+    private mutating func markPending(
+        below lineage: Set<SPIFFEID>, _ mark: (inout AgentWatch.Pending) -> Void
+    ) -> [WakeUp] {
         let concerned = lineage.reduce(into: Set<UInt64>()) { $0.formUnion(self.watchesByRoot[$1] ?? []) }
         return concerned.compactMap { id in
-            if self.watches[id]?.pending == .nothing {
-                self.watches[id]?.pending = .changes(after: self.position.number)
-            }
-            return self.watches[id]?.wakeUp
+            guard var watch = self.watches[id] else { return nil }
+            mark(&watch.pending)
+            self.watches[id] = watch
+            return watch.wakeUp
         }
     }
 
     /// Finds the aliases of agents with open streams anew; a stream that gained or lost one gets everything anew.
-    private mutating func followAliases(of watchIDs: some Collection<UInt64>) -> [WakeUp] {
+    private mutating func followAliases(of watchIDs: some Collection<UInt64>, now: Date) -> [WakeUp] {
         var woken: [WakeUp] = []
         for id in Array(watchIDs) {
             guard let watch = self.watches[id] else { continue }
-            let roots = self.roots(of: watch.agentID)
+            let roots = self.roots(of: watch.agentID, now: now)
             guard roots != watch.roots else { continue }
             self.unlink(watch)
             self.watches[id]?.roots = roots
@@ -164,7 +210,7 @@ struct RegistryState: Sendable {
 
     // MARK: Agents
 
-    mutating func put(_ agent: AttestedAgent, position: ChangePosition) -> [WakeUp] {
+    mutating func put(_ agent: AttestedAgent, position: ChangePosition, now: Date) -> [WakeUp] {
         let before = self.agents.updateValue(agent, forKey: agent.id)
         self.advance(to: position)
         let movesEntries = before.map { $0.selectors != agent.selectors } ?? false
@@ -175,7 +221,7 @@ struct RegistryState: Sendable {
         let ended = self.endWatches(of: agent.id, because: denial) { watch in
             agent.banned || (watch.serialNumber != agent.serialNumber && watch.serialNumber != agent.newSerialNumber)
         }
-        return movesEntries ? ended + self.followAliases(of: self.watchesByRoot[agent.id] ?? []) : ended
+        return movesEntries ? ended + self.followAliases(of: self.watchesByRoot[agent.id] ?? [], now: now) : ended
     }
 
     mutating func removeAgent(_ id: SPIFFEID, position: ChangePosition) -> [WakeUp] {
@@ -199,7 +245,7 @@ struct RegistryState: Sendable {
     // MARK: Streams
 
     mutating func openWatch(
-        agentID: SPIFFEID, serialNumber: String, seen: ChangePosition?
+        agentID: SPIFFEID, serialNumber: String, seen: ChangePosition?, now: Date
     ) -> Result<AgentWatch, AgentWatchRefusal> {
         if self.isEnding { return .failure(AgentWatchRefusal(ending: .shuttingDown)) }
         guard let agent = self.agents[agentID] else {
@@ -212,16 +258,31 @@ struct RegistryState: Sendable {
         self.nextWatchID += 1
         let watch = AgentWatch(
             id: self.nextWatchID, agentID: agentID, serialNumber: serialNumber, wakeUp: WakeUp(),
-            roots: self.roots(of: agentID), pending: self.pending(since: seen))
+            roots: self.roots(of: agentID, now: now), pending: self.pending(since: seen, of: agentID))
         self.watches[watch.id] = watch
         for root in watch.roots { self.watchesByRoot[root, default: []].insert(watch.id) }
         return .success(watch)
     }
 
     /// What an agent that has seen `position` is told first: a position of another history says nothing.
-    private func pending(since seen: ChangePosition?) -> AgentWatch.Pending {
-        guard let seen, self.isPast(seen) else { return .everything }
-        return .changes(after: seen.number)
+    private func pending(since seen: ChangePosition?, of agentID: SPIFFEID) -> AgentWatch.Pending {
+        guard let seen, self.isPast(seen), let expiring = self.expiringEntries(of: agentID) else { return .everything }
+        return .changes(after: seen.number, touched: expiring)
+    }
+
+    /// The IDs of the agent's entries that expire or have expired; what it holds of them may be of another time.
+    ///
+    /// `nil` when more of what it is authorised for depends on one of them.
+    private func expiringEntries(of agentID: SPIFFEID) -> Set<String>? {
+        if self.expiries.isEmpty { return [] }
+        let roots = self.roots(of: agentID, now: .distantPast)
+        guard roots == self.roots(of: agentID, now: .distantFuture) else { return nil }
+        var expiring: Set<String> = []
+        for entry in self.entries.authorizedEntries(for: roots, now: .distantPast) where entry.expiresAt != nil {
+            guard self.entries.entries(parentID: entry.spiffeID).isEmpty else { return nil }
+            expiring.insert(entry.id)
+        }
+        return expiring
     }
 
     private func isPast(_ seen: ChangePosition) -> Bool {
@@ -229,7 +290,7 @@ struct RegistryState: Sendable {
         return last.map { seen.number <= $0 } ?? false
     }
 
-    mutating func nextStep(of watchID: UInt64) -> AgentWatch.Step {
+    mutating func nextStep(of watchID: UInt64, now: Date) -> AgentWatch.Step {
         guard let watch = self.watches[watchID] else { return .end(.shuttingDown) }
         if let ending = watch.ending { return .end(ending) }
         defer { self.watches[watchID]?.pending = .nothing }
@@ -237,25 +298,25 @@ struct RegistryState: Sendable {
         case .nothing:
             return .wait(at: self.position)
         case .everything:
-            return .send(self.everything(for: watch))
-        case .changes(let number):
+            return .send(self.everything(for: watch, now: now))
+        case .changes(let number, let touched):
             guard case .touched(let ids) = self.history.extract(after: number, below: watch.roots) else {
-                return .send(self.everything(for: watch))
+                return .send(self.everything(for: watch, now: now))
             }
-            return .send(self.changes(of: ids, for: watch))
+            return .send(self.changes(of: ids.union(touched), for: watch, now: now))
         }
     }
 
-    private func everything(for watch: AgentWatch) -> AgentWatch.Update {
+    private func everything(for watch: AgentWatch, now: Date) -> AgentWatch.Update {
         AgentWatch.Update(
-            isFull: true, entries: self.entries.authorizedEntries(for: watch.roots), removedEntryIDs: [],
+            isFull: true, entries: self.entries.authorizedEntries(for: watch.roots, now: now), removedEntryIDs: [],
             position: self.position)
     }
 
-    private func changes(of entryIDs: Set<String>, for watch: AgentWatch) -> AgentWatch.Update {
+    private func changes(of entryIDs: Set<String>, for watch: AgentWatch, now: Date) -> AgentWatch.Update {
         var update = AgentWatch.Update(isFull: false, entries: [], removedEntryIDs: [], position: self.position)
         for id in entryIDs.sorted() {
-            if let entry = self.authorizedEntry(id: id, roots: watch.roots) {
+            if let entry = self.authorizedEntry(id: id, roots: watch.roots, now: now) {
                 update.entries.append(entry)
             } else {
                 update.removedEntryIDs.append(id)

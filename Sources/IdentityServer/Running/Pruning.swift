@@ -4,8 +4,10 @@ import NodeAttestation
 import Registration
 import Rotation
 
-/// Deletes entries at the moment they expire, and expired join tokens once in a while.
+/// Tells agents of entries at the moment they expire, deletes those a while later, and expired join tokens now and then.
 struct Pruning: Sendable {
+    /// How often expired entries are looked at; ``EntryExpiries/looks`` looks are 5 to 6 minutes.
+    static let lookInterval: Duration = .seconds(60)
     /// How often expired join tokens are deleted; they are refused from their expiry on in any case.
     static let joinTokenInterval: Duration = .seconds(3_600)
 
@@ -16,40 +18,66 @@ struct Pruning: Sendable {
     /// What could not be deleted is tried again.
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.followExpiry() }
             group.addTask { try await self.pruneEntries() }
             group.addTask { try await self.pruneJoinTokens() }
             for try await _ in group {}
         }
     }
 
-    private func pruneEntries() async throws {
-        var backoff = Backoff(initial: .seconds(1), maximum: .seconds(60))
-        var generator = SystemRandomNumberGenerator()
+    /// Tells agents what has expired.
+    private func followExpiry() async throws {
+        // What expired before the server began waits for its deletion as well.
+        self.plane.entriesExpired.signal()
         while true {
-            let now = self.plane.instants.now()
-            let expired = self.plane.registry.read { $0.expiredEntryIDs(now: now) }
-                .prefix(ControlPlaneLimits.maxBatchEntries)
-            guard expired.isEmpty else {
-                if await self.prune(Array(expired), now: now) {
-                    backoff.reset()
-                } else {
-                    try await self.plane.instants.sleep(for: backoff.next(using: &generator))
-                }
-                continue
-            }
-            let next = self.plane.registry.read { $0.nextExpiry }
+            let next = self.followClock()
             try await self.plane.expiryChanged.wait(until: next, instants: self.plane.instants)
         }
     }
 
-    /// - Returns: Whether any entry was deleted.
-    private func prune(_ ids: [String], now: Date) async -> Bool {
+    /// - Returns: When the next entry expires.
+    private func followClock() -> Date? {
+        let (expired, next) = self.plane.registry.followClock(now: self.plane.instants.now())
+        if expired > 0 {
+            self.plane.logger.info("entries expired", metadata: [LogKey.count: "\(expired)"])
+            self.plane.entriesExpired.signal()
+        }
+        return next
+    }
+
+    /// Deletes what has been expired for long enough, while there is something expired.
+    private func pruneEntries() async throws {
+        while true {
+            try await self.plane.entriesExpired.wait()
+            while self.plane.registry.read({ $0.hasExpiredEntries }) {
+                try await self.plane.instants.sleep(for: Self.lookInterval)
+                // The clock may have been set back.
+                _ = self.followClock()
+                // The next expiry may be another one then.
+                self.plane.expiryChanged.signal()
+                await self.prune(self.plane.registry.lookAtExpired())
+            }
+        }
+    }
+
+    private func prune(_ ids: [String]) async {
+        let size = ControlPlaneLimits.maxBatchEntries
+        for start in stride(from: 0, to: ids.count, by: size) {
+            guard await self.prune(ids[start..<min(start + size, ids.count)]) else { return }
+        }
+    }
+
+    /// - Returns: Whether the store did what it was told.
+    private func prune(_ ids: ArraySlice<String>) async -> Bool {
         do {
             let outcomes = try await self.plane.commitEach(
-                ids.map { id in { registry in registry.pruningOfEntry(id, now: now) } }, by: .server)
+                ids.map { id in { registry in registry.pruningOfEntry(id, now: self.plane.instants.now()) } },
+                by: .server)
             let count = outcomes.count { (try? $0.get()) != nil }
-            self.plane.logger.info("expired entries deleted", metadata: [LogKey.count: "\(count)"])
-            return count > 0
+            if count > 0 {
+                self.plane.logger.info("expired entries deleted", metadata: [LogKey.count: "\(count)"])
+            }
+            return true
         } catch {
             self.plane.logger.error("expired entries not deleted", metadata: [LogKey.error: "\(error)"])
             return false
@@ -76,9 +104,7 @@ struct Pruning: Sendable {
 extension Registry {
     /// The deletion of an entry that has expired, unless it was given more time meanwhile.
     fileprivate func pruningOfEntry(_ id: String, now: Date) -> Result<EntryChange, EntryRefusal> {
-        guard let expiresAt = self.entries[id]?.expiresAt, expiresAt <= now else {
-            return .failure(.store(.notFound(id)))
-        }
+        guard let entry = self.entries[id], entry.hasExpired(by: now) else { return .failure(.store(.notFound(id))) }
         return .success(.delete(id: id))
     }
 }

@@ -4,6 +4,7 @@ import NodeAttestation
 import PeerTransport
 import ProtoRPC
 import Registration
+import Rotation
 import SPIFFE
 import SwiftProtobuf
 
@@ -101,7 +102,8 @@ struct AuthorizedEntryService: Sendable {
 
     private func authorizedEntries(for call: Call) throws -> [RegistrationEntry] {
         let agent = try call.agent
-        return self.plane.registry.read { $0.authorizedEntries(for: agent.id) }
+        let now = self.plane.instants.now()
+        return self.plane.registry.read { $0.authorizedEntries(for: agent.id, now: now) }
     }
 }
 

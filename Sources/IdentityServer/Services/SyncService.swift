@@ -33,7 +33,8 @@ struct SyncService: Sendable {
         let agent = try call.agent
         let watch: AgentWatch
         switch self.plane.registry.openWatch(
-            agentID: agent.id, serialNumber: agent.serialNumber, seen: ChangePosition(request))
+            agentID: agent.id, serialNumber: agent.serialNumber, seen: ChangePosition(request),
+            now: self.plane.instants.now())
         {
         case .success(let opened): watch = opened
         case .failure(let refusal): throw Self.status(of: refusal.ending, call)
@@ -41,13 +42,14 @@ struct SyncService: Sendable {
         defer { self.plane.registry.closeWatch(watch.id) }
         var sentBundle: UInt64?
         while true {
-            guard self.plane.instants.now() < agent.expiresAt else {
+            let now = self.plane.instants.now()
+            guard now < agent.expiresAt else {
                 throw RPCError(denied: call.context.path, .agentExpired)
             }
             // Read before the step, so that a bundle of later than the step's position is at worst sent twice.
             let bundle = self.plane.authority.current.bundle
             let newBundle = bundle.sequenceNumber == sentBundle ? nil : bundle.proto
-            switch self.plane.registry.nextStep(of: watch.id) {
+            switch self.plane.registry.nextStep(of: watch.id, now: now) {
             case .end(let ending):
                 throw Self.status(of: ending, call)
             case .send(let update):

@@ -21,7 +21,7 @@ package struct EntryContent: Hashable, Sendable {
     /// Whether the identity may administer the server.
     package let admin: Bool
     package let downstream: Bool
-    /// Whole seconds; after it the entry may be pruned, issued SVIDs are not limited by it.
+    /// Whole seconds; from then on the entry gives nobody anything, issued SVIDs are not limited by it.
     package let expiresAt: Date?
     /// In the order given: the first is the common name of the certificate.
     package let dnsNames: [String]

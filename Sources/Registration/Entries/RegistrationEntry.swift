@@ -33,6 +33,11 @@ package struct RegistrationEntry: Hashable, Sendable, Identifiable {
     package var disableX509SVIDPrefetch: Bool { self.content.disableX509SVIDPrefetch }
     package var jwtSVIDIncludeJTI: Bool { self.content.jwtSVIDIncludeJTI }
 
+    /// Whether the entry gives nobody anything any more.
+    package func hasExpired(by now: Date) -> Bool {
+        self.expiresAt.map { $0 <= now } ?? false
+    }
+
     /// Whether a workload with these selectors gets the identity: it must have every selector of the entry.
     package func matches(workload selectors: Set<Selector>) -> Bool {
         self.content.matches(workload: selectors)

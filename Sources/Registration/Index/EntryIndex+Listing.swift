@@ -1,4 +1,3 @@
-package import FoundationEssentials
 import SPIFFE
 
 /// One page of a listing.
@@ -29,11 +28,6 @@ extension EntryIndex {
     /// How many entries match.
     package func count(_ filter: EntryFilter) -> Int {
         self.candidates(of: filter, after: nil).reduce(0) { count, entry in filter.matches(entry) ? count + 1 : count }
-    }
-
-    /// The entries that expired at or before `now`, which may be pruned, ordered by id.
-    package func expired(now: Date) -> [RegistrationEntry] {
-        self.entries().filter { entry in entry.expiresAt.map { $0 <= now } ?? false }
     }
 
     /// The smallest list at hand that has every match.

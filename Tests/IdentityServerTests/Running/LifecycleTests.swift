@@ -147,30 +147,6 @@ struct LifecycleTests {
         }
     }
 
-    @Test("an entry is deleted at the instant of its expiry, and agents are told")
-    func entryExpiry() async throws {
-        try await withControlPlane { plane async throws in
-            let agent = try await plane.newAgent()
-            let expiry = plane.time.now.addingTimeInterval(60)
-            try await plane.createEntry(
-                makeEntry("/web", parent: agent.id.path) {
-                    $0.id = "web"
-                    $0.expiresAt = Int64(expiry.timeIntervalSince1970)
-                })
-            try await plane.createEntry(makeEntry("/api", parent: agent.id.path) { $0.id = "api" })
-            try await plane.remote(as: agent) { client async throws in
-                try await client.stream(SyncMethods.watchAuthorizedEntries, .init()) { responses async throws in
-                    let updates = Messages(responses)
-                    #expect(try await updates.next()?.entries.count == 2)
-                    plane.time.advance(to: expiry)
-                    let update = try #require(try await updates.next())
-                    #expect(update.removedEntryIds == ["web"])
-                }
-            }
-            #expect(try await plane.local { try await $0.call(EntryMethods.countEntries, .init()).count } == 1)
-        }
-    }
-
     @Test("the server's own certificate is renewed at half its life, without a restart")
     func serverCertificate() async throws {
         try await withControlPlane { plane async throws in
