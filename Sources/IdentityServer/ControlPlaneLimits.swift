@@ -6,6 +6,10 @@ enum ControlPlaneLimits {
     static let maxBatchSVIDs = 500
     /// Entries in one message of `SyncAuthorizedEntries` and `WatchAuthorizedEntries`, as SPIRE's servers send.
     static let entryPageSize = 500
+    /// Streams of `WatchAuthorizedEntries` that one agent has open at once.
+    ///
+    /// It needs one; others may be of connections whose end was not noticed yet.
+    static let maxWatchesPerAgent = 8
     /// Entry IDs in one request of `SyncAuthorizedEntries`.
     static let maxSyncIDs = 10_000
     /// The most entries or agents in one page of a listing, and how many there are when the caller leaves it open.

@@ -22,6 +22,8 @@ struct AgentWatch: Sendable {
         /// Changes after this number concern the agent, and the entries of these IDs, which no change touched: they
         /// expired.
         case changes(after: UInt64, touched: Set<String>)
+        /// As ``changes``, and what depends on the time: the stream resumes one that may have seen another.
+        case resumption(after: UInt64)
         /// The agent gets everything anew.
         case everything
     }
@@ -30,6 +32,15 @@ struct AgentWatch: Sendable {
     enum Ending: Hashable, Sendable {
         case denied(Authorization.Denial)
         case shuttingDown
+        /// The agent has as many streams as it may.
+        case tooMany
+    }
+
+    /// What a stream has to send, before it was found out what that is.
+    enum Turn: Sendable {
+        case send(OutstandingUpdate)
+        case wait(at: ChangePosition)
+        case end(Ending)
     }
 
     /// What a stream does next.

@@ -84,12 +84,26 @@ final class Registry: Sendable {
         for wakeUp in woken { wakeUp.signal() }
     }
 
+    /// The entries an agent is authorised for, by entry ID.
+    func authorizedEntries(for agentID: SPIFFEID, now: Date) -> [RegistrationEntry] {
+        let (entries, roots) = self.state.withLock { ($0.entries, $0.roots(of: agentID, now: now)) }
+        return entries.authorizedEntries(for: roots, now: now)
+    }
+
+    /// Those of the entries that an agent is authorised for.
+    func authorizedEntries(
+        _ ids: Set<String>, for agentID: SPIFFEID, now: Date
+    ) -> [String: RegistrationEntry] {
+        let (entries, roots) = self.state.withLock { ($0.entries, $0.roots(of: agentID, now: now)) }
+        return ids.reduce(into: [:]) { $0[$1] = entries.authorizedEntry(id: $1, roots: roots, now: now) }
+    }
+
     // MARK: Streams
 
     /// Begins a stream for an agent.
     ///
     /// - Parameter seen: The position of the last change the agent has applied.
-    /// - Throws: ``AgentWatch/Ending`` as a verdict when the agent was refused since its call was authorised.
+    /// - Returns: A refusal when the agent was refused since its call was authorised, or has too many streams.
     func openWatch(
         agentID: SPIFFEID, serialNumber: String, seen: ChangePosition?, now: Date
     ) -> Result<AgentWatch, AgentWatchRefusal> {
@@ -98,7 +112,13 @@ final class Registry: Sendable {
 
     /// What the stream does next.
     func nextStep(of watchID: UInt64, now: Date) -> AgentWatch.Step {
-        self.state.withLock { $0.nextStep(of: watchID, now: now) }
+        // Only what it is found out from is taken under the lock: finding it out takes longer the more entries an agent
+        // has, or the longer it was away.
+        switch self.state.withLock({ $0.nextTurn(of: watchID) }) {
+        case .send(let outstanding): .send(outstanding.update(now: now))
+        case .wait(let position): .wait(at: position)
+        case .end(let ending): .end(ending)
+        }
     }
 
     func closeWatch(_ watchID: UInt64) {

@@ -48,19 +48,12 @@ struct RegistryState: Sendable {
 
     /// The SPIFFE IDs whose descendants an agent may ask for: its own and its aliases.
     func roots(of agentID: SPIFFEID, now: Date) -> Set<SPIFFEID> {
-        let selectors = Set(self.agents[agentID]?.selectors ?? [])
-        return self.entries.aliases(agentSelectors: selectors, now: now).union([agentID])
+        self.entries.aliases(agentSelectors: self.selectors(of: agentID), now: now).union([agentID])
     }
 
-    /// The entries an agent is authorised for, by entry ID.
-    func authorizedEntries(for agentID: SPIFFEID, now: Date) -> [RegistrationEntry] {
-        self.entries.authorizedEntries(for: self.roots(of: agentID, now: now), now: now)
-    }
-
-    /// The entry, if the agent is authorised for it.
-    func authorizedEntry(id: String, roots: Set<SPIFFEID>, now: Date) -> RegistrationEntry? {
-        guard let entry = self.entries[id], self.entries.isAuthorized(roots, entryID: id, now: now) else { return nil }
-        return entry
+    /// The selectors of an agent's node.
+    func selectors(of agentID: SPIFFEID) -> Set<Selector> {
+        Set(self.agents[agentID]?.selectors ?? [])
     }
 
     /// The SPIFFE IDs above an entry: its parent, the parents of entries that have that ID, and so on.
@@ -108,7 +101,7 @@ struct RegistryState: Sendable {
             let isParent = !self.entries.entries(parentID: entry.spiffeID).isEmpty
             woken += self.markPending(below: self.lineage(of: entry)) { pending in
                 switch pending {
-                case .everything: break
+                case .everything, .resumption: break
                 case .nothing where !isParent: pending = .changes(after: number, touched: [entry.id])
                 case .changes(let seen, let touched) where !isParent:
                     pending = .changes(after: seen, touched: touched.union([entry.id]))
@@ -255,34 +248,25 @@ struct RegistryState: Sendable {
         guard agent.serialNumber == serialNumber else {
             return .failure(AgentWatchRefusal(ending: .denied(.agentNotActive)))
         }
+        let open = self.watchesByRoot[agentID, default: []].count { id in
+            self.watches[id].map { $0.agentID == agentID && $0.ending == nil } ?? false
+        }
+        guard open < ControlPlaneLimits.maxWatchesPerAgent else {
+            return .failure(AgentWatchRefusal(ending: .tooMany))
+        }
         self.nextWatchID += 1
         let watch = AgentWatch(
             id: self.nextWatchID, agentID: agentID, serialNumber: serialNumber, wakeUp: WakeUp(),
-            roots: self.roots(of: agentID, now: now), pending: self.pending(since: seen, of: agentID))
+            roots: self.roots(of: agentID, now: now), pending: self.pending(since: seen))
         self.watches[watch.id] = watch
         for root in watch.roots { self.watchesByRoot[root, default: []].insert(watch.id) }
         return .success(watch)
     }
 
     /// What an agent that has seen `position` is told first: a position of another history says nothing.
-    private func pending(since seen: ChangePosition?, of agentID: SPIFFEID) -> AgentWatch.Pending {
-        guard let seen, self.isPast(seen), let expiring = self.expiringEntries(of: agentID) else { return .everything }
-        return .changes(after: seen.number, touched: expiring)
-    }
-
-    /// The IDs of the agent's entries that expire or have expired; what it holds of them may be of another time.
-    ///
-    /// `nil` when more of what it is authorised for depends on one of them.
-    private func expiringEntries(of agentID: SPIFFEID) -> Set<String>? {
-        if self.expiries.isEmpty { return [] }
-        let roots = self.roots(of: agentID, now: .distantPast)
-        guard roots == self.roots(of: agentID, now: .distantFuture) else { return nil }
-        var expiring: Set<String> = []
-        for entry in self.entries.authorizedEntries(for: roots, now: .distantPast) where entry.expiresAt != nil {
-            guard self.entries.entries(parentID: entry.spiffeID).isEmpty else { return nil }
-            expiring.insert(entry.id)
-        }
-        return expiring
+    private func pending(since seen: ChangePosition?) -> AgentWatch.Pending {
+        guard let seen, self.isPast(seen) else { return .everything }
+        return .resumption(after: seen.number)
     }
 
     private func isPast(_ seen: ChangePosition) -> Bool {
@@ -290,39 +274,16 @@ struct RegistryState: Sendable {
         return last.map { seen.number <= $0 } ?? false
     }
 
-    mutating func nextStep(of watchID: UInt64, now: Date) -> AgentWatch.Step {
+    mutating func nextTurn(of watchID: UInt64) -> AgentWatch.Turn {
         guard let watch = self.watches[watchID] else { return .end(.shuttingDown) }
         if let ending = watch.ending { return .end(ending) }
-        defer { self.watches[watchID]?.pending = .nothing }
-        switch watch.pending {
-        case .nothing:
-            return .wait(at: self.position)
-        case .everything:
-            return .send(self.everything(for: watch, now: now))
-        case .changes(let number, let touched):
-            guard case .touched(let ids) = self.history.extract(after: number, below: watch.roots) else {
-                return .send(self.everything(for: watch, now: now))
-            }
-            return .send(self.changes(of: ids.union(touched), for: watch, now: now))
-        }
-    }
-
-    private func everything(for watch: AgentWatch, now: Date) -> AgentWatch.Update {
-        AgentWatch.Update(
-            isFull: true, entries: self.entries.authorizedEntries(for: watch.roots, now: now), removedEntryIDs: [],
-            position: self.position)
-    }
-
-    private func changes(of entryIDs: Set<String>, for watch: AgentWatch, now: Date) -> AgentWatch.Update {
-        var update = AgentWatch.Update(isFull: false, entries: [], removedEntryIDs: [], position: self.position)
-        for id in entryIDs.sorted() {
-            if let entry = self.authorizedEntry(id: id, roots: watch.roots, now: now) {
-                update.entries.append(entry)
-            } else {
-                update.removedEntryIDs.append(id)
-            }
-        }
-        return update
+        if watch.pending == .nothing { return .wait(at: self.position) }
+        self.watches[watchID]?.pending = .nothing
+        return .send(
+            OutstandingUpdate(
+                pending: watch.pending, roots: watch.roots, agentSelectors: self.selectors(of: watch.agentID),
+                entries: self.entries, history: self.history, hasExpiries: !self.expiries.isEmpty,
+                position: self.position))
     }
 
     mutating func closeWatch(_ watchID: UInt64) {

@@ -102,8 +102,7 @@ struct AuthorizedEntryService: Sendable {
 
     private func authorizedEntries(for call: Call) throws -> [RegistrationEntry] {
         let agent = try call.agent
-        let now = self.plane.instants.now()
-        return self.plane.registry.read { $0.authorizedEntries(for: agent.id, now: now) }
+        return self.plane.registry.authorizedEntries(for: agent.id, now: self.plane.instants.now())
     }
 }
 

@@ -156,11 +156,7 @@ struct SVIDService: Sendable {
     /// Those of the entries that the calling agent is authorised for.
     private func entries(_ ids: Set<String>, for call: Call) throws -> [String: RegistrationEntry] {
         let agent = try call.agent
-        let now = self.plane.instants.now()
-        return self.plane.registry.read { state in
-            let roots = state.roots(of: agent.id, now: now)
-            return ids.reduce(into: [:]) { $0[$1] = state.authorizedEntry(id: $1, roots: roots, now: now) }
-        }
+        return self.plane.registry.authorizedEntries(ids, for: agent.id, now: self.plane.instants.now())
     }
 
     private func lifetime(_ seconds: Int32, default lifetime: Duration) throws -> Duration {

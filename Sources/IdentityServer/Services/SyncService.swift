@@ -93,6 +93,10 @@ struct SyncService: Sendable {
         switch ending {
         case .denied(let denial): RPCError(denied: call.context.path, denial)
         case .shuttingDown: RPCError(code: .unavailable, message: "the server is shutting down")
+        case .tooMany:
+            RPCError(
+                code: .resourceExhausted,
+                message: "an agent may have at most \(ControlPlaneLimits.maxWatchesPerAgent) streams of changes open")
         }
     }
 }

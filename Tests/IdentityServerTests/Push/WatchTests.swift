@@ -331,6 +331,44 @@ struct WatchTests {
         }
     }
 
+    @Test("an agent has 8 streams at most; one that ends makes room, and others have their own")
+    func streamsAreBounded() async throws {
+        try await withControlPlane { plane async throws in
+            let agent = try await plane.newAgent()
+            let other = try await plane.newAgent()
+            let tooMany = Refusal(.resourceExhausted, "an agent may have at most 8 streams of changes open")
+            try await self.holding(7, plane, as: agent) {
+                try await self.watch(plane, as: agent) { updates async throws in
+                    _ = try await updates.next()
+                    let refused = try await refusal { try await self.watch(plane, as: agent) { try await $0.next() } }
+                    #expect(refused == tooMany)
+                    #expect(try await self.watch(plane, as: other) { try await $0.next() }?.full == true)
+                    // Other calls of the agent go on.
+                    try await plane.remote(as: agent) { _ = try await $0.call(AgentMethods.postStatus, .init()) }
+                }
+                // The server learns of the end a moment later than the client.
+                while true {
+                    do {
+                        #expect(try await self.watch(plane, as: agent) { try await $0.next() }?.full == true)
+                        return
+                    } catch let error as RPCError where Refusal(error) == tooMany {}
+                }
+            }
+        }
+    }
+
+    /// Runs `body` while the agent has this many streams open.
+    private func holding(
+        _ count: Int, _ plane: ControlPlaneUnderTest, as agent: TestIdentity,
+        _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        guard count > 0 else { return try await body() }
+        try await self.watch(plane, as: agent) { updates async throws in
+            _ = try await updates.next()
+            try await self.holding(count - 1, plane, as: agent, body)
+        }
+    }
+
     @Test("a shutdown ends streams with UNAVAILABLE")
     func shutdownEndsStreams() async throws {
         try await withControlPlane { plane async throws in
