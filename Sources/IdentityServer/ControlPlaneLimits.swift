@@ -34,7 +34,7 @@ enum ControlPlaneLimits {
     static let maxAttestationPayloadBytes = 65_536
     /// Rows of the change log read at once.
     static let changeLogPage = 1_000
-    /// Changes that are remembered for agents that resume a watch; an agent that was away for more gets a full
+    /// Changes of entries that are remembered for agents that resume a watch; an agent that was away for more gets a full
     /// snapshot.
     static let maxRememberedChanges = 65_536
 }

@@ -18,6 +18,9 @@ package struct ChangeHistory: Sendable {
             self.touches = touches
             self.movesOthers = movesOthers
         }
+
+        /// What the record takes of the history's capacity.
+        fileprivate var size: Int { max(self.touches.count, 1) }
     }
 
     /// An entry that was created, changed or deleted.
@@ -42,10 +45,14 @@ package struct ChangeHistory: Sendable {
 
     private let capacity: Int
     private var records: [Record] = []
+    /// The index of the oldest that is remembered; those before it are empty.
     private var first = 0
+    /// What is remembered has this size.
+    private var size = 0
     /// Every change of an entry after this number is remembered.
     private var completeAfter: UInt64
 
+    /// - Parameter capacity: How many touched entries are remembered; a record takes one place at least.
     package init(completeAfter number: UInt64, capacity: Int) {
         self.completeAfter = number
         self.capacity = capacity
@@ -53,14 +60,21 @@ package struct ChangeHistory: Sendable {
 
     package mutating func append(_ record: Record) {
         self.records.append(record)
-        guard self.records.count - self.first > self.capacity else { return }
-        self.completeAfter = self.records[self.first].number
-        self.first += 1
-        // Freed in bulk: each record is moved once for every `capacity` appended.
-        if self.first > self.capacity {
+        self.size += record.size
+        while self.size > self.capacity { self.forgetOldest() }
+        // Freed in bulk: each record is moved at most once for each that is appended.
+        if self.first > self.records.count / 2 {
             self.records.removeFirst(self.first)
             self.first = 0
         }
+    }
+
+    private mutating func forgetOldest() {
+        let oldest = self.records[self.first]
+        self.completeAfter = oldest.number
+        self.size -= oldest.size
+        self.records[self.first] = Record(number: oldest.number, touches: [], movesOthers: false)
+        self.first += 1
     }
 
     /// The entries at or below `roots` that were touched by the changes after `number`.

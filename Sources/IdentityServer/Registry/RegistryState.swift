@@ -71,8 +71,11 @@ struct RegistryState: Sendable {
 
     /// Expired entries that stand in the way of a new one: they have its ID, or are similar to it.
     func expiredEntries(inTheWayOf entry: RegistrationEntry) -> [RegistrationEntry] {
-        self.expiries.expiredIDs.compactMap { self.entries[$0] }
-            .filter { $0.id == entry.id || $0.content.isSimilar(to: entry.content) }
+        guard self.hasExpiredEntries else { return [] }
+        let similar = self.entries.entries(spiffeID: entry.spiffeID).filter {
+            $0.id != entry.id && $0.content.isSimilar(to: entry.content)
+        }
+        return ([self.entries[entry.id]].compactMap(\.self) + similar).filter { self.expiries.hasExpired($0.id) }
     }
 
     // MARK: Time

@@ -44,6 +44,28 @@ struct ChangeHistoryTests {
         #expect(history.extract(after: 1, below: []) == .touched([]))
     }
 
+    @Test("a batch takes as many places as it touches entries, and one beyond the capacity is not remembered")
+    func batches() throws {
+        let root: Set<SPIFFEID> = [try self.id("/one")]
+        let batch = { (number: UInt64, count: Int) in
+            ChangeHistory.Record(
+                number: number, touches: (0..<count).map { .init(entryID: "\(number)-\($0)", lineage: root) },
+                movesOthers: false)
+        }
+        var history = ChangeHistory(completeAfter: 0, capacity: 5)
+        history.append(batch(1, 2))
+        history.append(batch(2, 3))
+        #expect(history.extract(after: 0, below: root) == .touched(["1-0", "1-1", "2-0", "2-1", "2-2"]))
+        history.append(batch(3, 1))
+        #expect(history.extract(after: 0, below: root) == .unknown)
+        #expect(history.extract(after: 1, below: root) == .touched(["2-0", "2-1", "2-2", "3-0"]))
+        history.append(batch(4, 6))
+        #expect(history.extract(after: 3, below: root) == .unknown)
+        #expect(history.extract(after: 4, below: root) == .touched([]))
+        history.append(batch(5, 5))
+        #expect(history.extract(after: 4, below: root) == .touched(["5-0", "5-1", "5-2", "5-3", "5-4"]))
+    }
+
     @Test("forgets the oldest beyond its capacity", arguments: [1, 2, 3, 7])
     func capacity(capacity: Int) throws {
         var history = ChangeHistory(completeAfter: 0, capacity: capacity)
