@@ -107,7 +107,7 @@ let package = Package(
         .target(name: "CLinux"),
         module("WorkloadAttestation", ["CLinux", "Registration", "Rotation", .crypto]),
         module("Authority", ["JOSE", "KeyManagement", "Rotation", "SPIFFE", .asn1, .crypto, .cryptoExtras, .x509]),
-        module("AccessTokens", ["JOSE", "SPIFFE", .crypto]),
+        module("AccessTokens", ["JOSE", "SPIFFE", .crypto, .x509]),
 
         // P: wire types
         module("ProtoRPC", [.swiftProtobuf, .grpcCore, .grpcProtobuf]),
@@ -198,7 +198,7 @@ let package = Package(
         tests(
             "AuthorityTests",
             ["Authority", "JOSE", "KeyManagement", "Rotation", "SPIFFE", "TestSupport", .asn1, .crypto, .x509]),
-        tests("AccessTokensTests", ["AccessTokens", "JOSE", "SPIFFE", "TestSupport", .crypto]),
+        tests("AccessTokensTests", ["AccessTokens", "JOSE", "SPIFFE", "TestSupport", .crypto, .x509]),
         tests(
             "WorkloadAttestationTests",
             ["WorkloadAttestation", "Registration", "Rotation", "TestSupport", "CLinux"]),

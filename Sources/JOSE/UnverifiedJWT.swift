@@ -6,12 +6,18 @@ public struct UnverifiedJWT: Sendable {
     /// The longest token that is looked at, in bytes.
     public static let maxTokenBytes = 16_384
     private static let longestTextInError = 64
+    /// Header members that bring keys, or say where to get them (RFC 7515 §4.1.2 to §4.1.6).
+    private static let keyMembers = ["jku", "jwk", "x5u", "x5c"]
 
     public let algorithm: SignatureAlgorithm
     /// The `kid` of the header, if it has one.
     public let keyID: String?
     /// The `typ` of the header, if it has one; which types are right is for the kind of token to say.
     public let type: String?
+    /// The first header member that brings a key or points to one, if there is any.
+    ///
+    /// None is ever looked at; a kind of token that has no such members can be refused for it (RFC 8725 §3.10).
+    public let keyInHeader: String?
 
     private let signingInput: [UInt8]
     private let signature: [UInt8]
@@ -32,6 +38,7 @@ public struct UnverifiedJWT: Sendable {
         guard header["crit"] == nil else { throw .criticalHeader }
         self.keyID = try Self.string("kid", in: header)
         self.type = try Self.string("typ", in: header)
+        self.keyInHeader = Self.keyMembers.first { header[$0] != nil }
 
         self.claims = try Self.claims(parts[1])
         guard let signature = try? Base64URL.decode(parts[2]), !signature.isEmpty else { throw .malformedSignature }

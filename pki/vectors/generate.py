@@ -3,11 +3,12 @@
 
 Run it in this folder: every case below is written anew, with new keys that are forgotten at the end. The public vectors
 (case.json says so) are not made here and stay as they are. What a case means is in its case.json; which members it may
-have, in Tests/SPIFFETests/Vectors/.
+have, in Tests/SPIFFETests/Vectors/ and Tests/AccessTokensTests/Vectors/.
 """
 import base64
 import datetime as dt
 import hashlib
+import hmac
 import ipaddress
 import json
 import pathlib
@@ -1036,6 +1037,156 @@ def bundles():
           "BUN-28", "trust_bundle.duplicate_trust_domain", "a map made of two bundles of one trust domain", TEXT)
 
 
+# --- access tokens
+
+
+def access_tokens():
+    """The attacks of RFC 8725, and the rules of RFC 9068 and RFC 8705, on a token of `orders` for `payments`."""
+    key, other = p256(), p256()
+    keys = {"P-384": ec.generate_private_key(ec.SECP384R1()), "RSA": rsa.generate_private_key(65537, 2048)}
+    key_set = {"keys": [jwk(key, use="sig", kid="at-1", alg="ES256"), jwk(other, use="sig", kid="at-2", alg="ES256"),
+                        jwk(other, use="jwt-svid", kid="svid-1")]}
+    thumbprint = hashlib.sha256(b"the certificate of orders").digest()
+    orders, payments = "spiffe://example.org/orders", "spiffe://example.org/payments"
+    header = {"alg": "ES256", "kid": "at-1", "typ": "at+jwt"}
+    now = 1767225600
+    claims = {"iss": "https://issuer.example.org", "sub": orders, "client_id": orders, "aud": payments,
+              "scope": "payments:create payments:read", "iat": now - 60, "exp": now + 540, "jti": "b3b1e7c0"}
+    refused = "access_token.token/"
+
+    def case(folder, content, section, expect, comment="", key_set=key_set, **members):
+        write("access-token", folder, {"token.txt": content, "keys.json": json.dumps(key_set, indent=1) + "\n"}, section,
+              section, expect, comment, now=NOW, **members)
+
+    def t(key=key, algorithm="ES256", header=header, claims=claims, **more):
+        return token(key, header, claims if isinstance(claims, str) else claims | more, algorithm)
+
+    good = t()
+    parts = good.split(".")
+    case("accept", good, "RFC9068-4", "accept", "all is well")
+    case("accept-media-type", t(header=header | {"typ": "application/at+jwt"}), "RFC9068-4", "accept")
+    case("accept-aud-array", t(aud=[payments]), "RFC9068-4", "accept", "an array of one")
+    case("accept-certificate", t(cnf={"x5t#S256": b64url(thumbprint)}), "RFC8705-3", "accept", peer_certificate_sha256=thumbprint.hex())
+    case("accept-scopes-array", t(claims=without(claims, "scope"), scopes=["payments:create"]), "RFC9068-2.2.3", "accept",
+         "as some issuers write it")
+    for curve, algorithm in [("P-384", "ES384"), ("RSA", "RS256")]:
+        case(f"accept-{algorithm}", t(keys[curve], algorithm, header | {"alg": algorithm}), "RFC9068-2.1", "accept",
+             key_set={"keys": [jwk(keys[curve], use="sig", kid="at-1", alg=algorithm)]})
+
+    # RFC 8725: what attackers do to tokens.
+    for algorithm in ["none", "None", "nOnE", "HS256", "HS512", "ES256K"]:
+        unsigned = b64url(text(header | {"alg": algorithm}).encode()) + "." + parts[1] + "."
+        case(f"alg-{algorithm}", unsigned + ("" if algorithm.lower() == "none" else b64url(b"0" * 32)), "RFC8725-3.1",
+             refused + "unsupportedAlgorithm")
+    message = b64url(text(header | {"alg": "HS256"}).encode()) + "." + parts[1]
+    spki = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    mac = b64url(hmac.digest(spki, message.encode(), "sha256"))
+    case("hmac-with-public-key", message + "." + mac, "RFC8725-2.1", refused + "unsupportedAlgorithm", "the PEM is the secret")
+    case("alg-PS256", t(keys["RSA"], "PS256", header | {"alg": "PS256"}), "RFC8725-3.1", "access_token.algorithm_not_allowed",
+         "JOSE knows it, nobody allowed it", key_set={"keys": [jwk(keys["RSA"], use="sig", kid="at-1")]})
+    case("alg-ES384-with-p256", t(header=header | {"alg": "ES384"}), "RFC8725-3.1", refused + "algorithmDoesNotMatchKey")
+    case("alg-RS256-with-p256", t(header=header | {"alg": "RS256"}), "RFC8725-2.1", refused + "algorithmDoesNotMatchKey")
+    case("no-signature", ".".join(parts[:2]) + ".", "RFC8725-3.3", refused + "malformedSignature")
+    case("two-parts", ".".join(parts[:2]), "RFC8725-3.3", refused + "notCompact")
+    case("five-parts", ".".join([parts[0], "a", "a", "a", "a"]), "RFC8725-3.3", refused + "notCompact", "the form of a JWE")
+    case("payload-changed", ".".join([parts[0], b64url(text(claims | {"scope": "admin"}).encode()), parts[2]]), "RFC8725-3.3",
+         refused + "invalidSignature")
+    case("key-of-other-kid", t(header=header | {"kid": "at-2"}), "RFC8725-3.8", refused + "invalidSignature")
+    case("key-not-of-issuer", t(p256()), "RFC8725-3.8", refused + "invalidSignature")
+    case("unknown-kid", t(header=header | {"kid": "at-9"}), "RFC8725-3.8", "access_token.unknown_key_id")
+    case("kid-as-path", t(header=header | {"kid": "../../dev/null"}), "RFC8725-3.10", "access_token.unknown_key_id")
+    case("no-kid", t(header=without(header, "kid")), "RFC8725-3.8", "access_token.missing_key_id", "keys are not tried")
+    case("kid-number", t(header=header | {"kid": 1}), "RFC8725-3.8", refused + "headerMemberType")
+    case("kid-of-svid-key", t(other, header=header | {"kid": "svid-1"}), "RFC8725-3.8", "access_token.unknown_key_id",
+         "a key for JWT-SVIDs signs no access token")
+    mine = p256()
+    case("jwk", t(mine, header=without(header, "kid") | {"jwk": jwk(mine)}), "RFC8725-3.10", "access_token.key_in_header")
+    case("jwk-and-kid", t(header=header | {"jwk": jwk(key)}), "RFC8725-3.10", "access_token.key_in_header", "even the right key")
+    for member in ["jku", "x5u"]:
+        case(member, t(header=header | {member: "https://attacker.test/keys"}), "RFC8725-3.10", "access_token.key_in_header")
+    case("x5c", t(header=header | {"x5c": ["AAAA"]}), "RFC8725-3.10", "access_token.key_in_header")
+    case("crit", t(header=header | {"crit": ["x"], "x": 1}), "RFC7515-4.1.11", refused + "criticalHeader")
+    case("crit-b64", t(header=header | {"b64": False, "crit": ["b64"]}), "RFC7515-4.1.11", refused + "criticalHeader")
+    case("typ-missing", t(header=without(header, "typ")), "RFC8725-3.11", "access_token.missing_type")
+    for value in ["JWT", "AT+JWT", "wit+jwt", "dpop+jwt", ""]:
+        case(f"typ-{value.replace('+', '-') or 'empty'}", t(header=header | {"typ": value}), "RFC8725-3.11",
+             "access_token.unsupported_type")
+    case("jwt-svid", token(key, {"alg": "ES256", "kid": "at-1", "typ": "JWT"}, {"sub": orders, "aud": [payments], "exp": now + 300}),
+         "RFC8725-3.12", "access_token.unsupported_type", "a JWT-SVID is no access token, even of a key that is known")
+    case("duplicate-header-member", t(header='{"alg":"ES256","kid":"at-1","typ":"at+jwt","typ":"at+jwt"}'), "RFC8725-2.4",
+         refused + "malformedHeader")
+    case("duplicate-claim", t(claims=text(claims)[:-1] + ',"scope":"admin"}'), "RFC8725-2.4", refused + "malformedPayload")
+    case("padded", ".".join(part + "=" for part in parts), "RFC7515-2", refused + "headerEncoding")
+    # The last character of 64 bytes carries four bits that mean nothing.
+    last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    case("base64url-not-canonical", good[:-1] + last[last.index(good[-1]) | 1], "RFC7515-2", refused + "malformedSignature")
+    case("base64-alphabet", t(header=header | {"x": "\u00ff\u00ff>?>?"}).replace("_", "/").replace("-", "+"), "RFC7515-2",
+         refused + "headerEncoding")
+    case("too-long", t(jti="x" * 16_384), "RFC8725-3.3", refused + "tooLong")
+    case("not-utf8", ".".join([parts[0], b64url(text(claims).encode().replace(b"b3b1e7c0", b"\xff\xfe")), parts[2]]), "RFC8725-3.7",
+         refused + "malformedPayload")
+    case("payload-array", t(claims="[]"), "RFC7519-7.2", refused + "payloadNotObject")
+
+    # RFC 9068: what the claims must be.
+    for name_ in ["iss", "sub", "client_id", "aud", "exp", "iat", "jti"]:
+        case(f"no-{name_.replace('_', '-')}", t(claims=without(claims, name_)), "RFC9068-2.2", "access_token.missing_claim")
+    for name_, value in [("iss", 1), ("exp", "soon"), ("iat", -1), ("jti", ""), ("aud", [5]), ("cnf", "x"), ("nbf", True)]:
+        case(f"{name_}-malformed", t(**{name_: value}), "RFC9068-2.2", "access_token.malformed_claim")
+    case("jti-too-long", t(jti="x" * 2_049), "RFC9068-2.2", "access_token.malformed_claim")
+    case("iss-other", t(iss="https://issuer.example.org/"), "RFC8725-3.8", "access_token.issuer_mismatch", "one slash more")
+    case("aud-other", t(aud="spiffe://example.org/reports"), "RFC8725-3.9", "access_token.audience_mismatch", "for another service")
+    case("aud-prefix", t(aud=payments + "/x"), "RFC8725-3.9", "access_token.audience_mismatch")
+    case("aud-two", t(aud=[payments, "spiffe://example.org/reports"]), "RFC9068-4", "access_token.several_audiences")
+    case("aud-none", t(aud=[]), "RFC9068-4", "access_token.missing_claim")
+    case("sub-name", t(sub="orders", client_id="orders"), "RFC9068-2.2", "access_token.invalid_subject/spiffe_id.wrong_scheme")
+    case("sub-other-trust-domain", t(sub="spiffe://foreign.test/orders", client_id="spiffe://foreign.test/orders"), "RFC8725-3.8",
+         "access_token.subject_outside_trust_domains", peer="spiffe://foreign.test/orders")
+    case("client-id-other", t(client_id="spiffe://example.org/other"), "RFC9068-2.2", "access_token.client_mismatch")
+    case("expired-a-second-ago", t(iat=now - 601, exp=now - 1), "RFC9068-4", "access_token.expired")
+    case("expires-now", t(iat=now - 600, exp=now), "RFC9068-4", "access_token.expired", "exp does not belong to the period")
+    case("expires-in-a-second", t(iat=now - 599, exp=now + 1), "RFC9068-4", "accept")
+    case("expired-within-leeway", t(iat=now - 601, exp=now - 1), "RFC9068-4", "accept", leeway_seconds=2)
+    case("nbf-in-future", t(nbf=now + 1), "RFC7519-4.1.5", "access_token.not_yet_valid")
+    case("iat-far-in-future", t(iat=now + 61, exp=now + 600), "RFC9068-2.2", "access_token.issued_in_future")
+    case("iat-a-little-ahead", t(iat=now + 60, exp=now + 600), "RFC9068-2.2", "accept", "clocks are apart")
+    case("lifetime-901", t(iat=now - 1, exp=now + 900), "RFC9068-2.2", "access_token.unacceptable_lifetime")
+    case("lifetime-negative", t(iat=now + 30, exp=now + 20), "RFC9068-2.2", "access_token.unacceptable_lifetime")
+    case("scope-array", t(scope=["payments:create"]), "RFC9068-2.2.3", "access_token.scope/scope.malformed_claim")
+    case("scope-control-character", t(scope="payments:create\nadmin"), "RFC6749-3.3", "access_token.scope/scope.forbidden_byte")
+    case("scope-two-spaces", t(scope="a  b"), "RFC6749-3.3", "access_token.scope/scope.empty")
+    case("scope-contradiction", t(scopes=["admin"]), "RFC9068-2.2.3", "access_token.scope/scope.contradictory_claims")
+    case("scope-missing", t(claims=without(claims, "scope")), "RFC6750-3.1", "access_token.insufficient_scope", all="payments:create")
+    case("scope-all", good, "RFC6750-3.1", "accept", all="payments:create payments:read")
+    case("scope-all-lacks-one", good, "RFC6750-3.1", "access_token.insufficient_scope", all="payments:create payments:refund")
+    case("scope-any", good, "RFC6750-3.1", "accept", any="payments:refund payments:read")
+    case("scope-any-lacks-all", good, "RFC6750-3.1", "access_token.insufficient_scope", any="payments:refund Payments:read")
+
+    # RFC 8705 and the binding to the peer.
+    case("other-peer", good, "RFC8705-3", "access_token.peer_mismatch", peer="spiffe://example.org/thief")
+    case("other-certificate", t(cnf={"x5t#S256": b64url(thumbprint)}), "RFC8705-3", "access_token.certificate_mismatch")
+    case("other-peer-same-certificate", t(cnf={"x5t#S256": b64url(thumbprint)}), "RFC8705-3", "access_token.peer_mismatch",
+         peer="spiffe://example.org/thief", peer_certificate_sha256=thumbprint.hex())
+    case("thumbprint-short", t(cnf={"x5t#S256": b64url(thumbprint[:31])}), "RFC8705-3", "access_token.malformed_claim")
+    case("cnf-jkt", t(cnf={"jkt": b64url(thumbprint)}), "RFC7800-3.1", "access_token.unsupported_confirmation", "a DPoP token as Bearer")
+    case("cnf-two-ways", t(cnf={"x5t#S256": b64url(thumbprint), "jkt": b64url(thumbprint)}), "RFC7800-3.1",
+         "access_token.unsupported_confirmation", peer_certificate_sha256=thumbprint.hex())
+    case("cnf-empty", t(cnf={}), "RFC7800-3.1", "access_token.unsupported_confirmation")
+
+    # Revocation.
+    def revocation(target, value, at=now - 30, until=now + 900):
+        return [{target: value, "revoked_at": at, "expires_at": until}]
+
+    for label, target, value in [("token", "jti", "b3b1e7c0"), ("subject", "spiffe_id", orders), ("certificate", "certificate_serial", "a1"),
+                                 ("key", "kid", "at-1")]:
+        case(f"revoked-{label}", good, "revocation", "access_token.revoked", revocations=revocation(target, value))
+        case(f"revoked-{label}-expired", good, "revocation", "accept", "it is remembered for as long as it says",
+             revocations=revocation(target, value, until=now))
+    case("revoked-subject-later-token", good, "revocation", "accept", "issued after the revocation",
+         revocations=revocation("spiffe_id", orders, at=now - 61))
+    case("revoked-subject-same-second", good, "revocation", "access_token.revoked", revocations=revocation("spiffe_id", orders, at=now - 60))
+    case("revoked-another", good, "revocation", "accept", revocations=revocation("jti", "b3b1e7c1"))
+
+
 if __name__ == "__main__":
     x509_peers()
     x509_own()
@@ -1044,3 +1195,4 @@ if __name__ == "__main__":
     wit_svids()
     bundles()
     wit_bundles()
+    access_tokens()

@@ -39,7 +39,9 @@ struct VectorCoverageTests {
     @Test("there are no folders but those that are run")
     func noOtherFolders() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: Vector.root)
-        #expect(Set(names.filter { !$0.contains(".") && $0 != "__pycache__" }) == Set(Vector.standards))
+        // Run in AccessTokensTests.
+        let elsewhere: Set = ["access-token", "__pycache__"]
+        #expect(Set(names.filter { !$0.contains(".") }).subtracting(elsewhere) == Set(Vector.standards))
     }
 
     @Test(
