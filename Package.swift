@@ -45,6 +45,8 @@ extension Target.Dependency {
     static let hummingbird = Self.product(name: "Hummingbird", package: "hummingbird")
     static let logging = Self.product(name: "Logging", package: "swift-log")
     static let inMemoryLogging = Self.product(name: "InMemoryLogging", package: "swift-log")
+    static let metrics = Self.product(name: "Metrics", package: "swift-metrics")
+    static let metricsTestKit = Self.product(name: "MetricsTestKit", package: "swift-metrics")
     static let nioCore = Self.product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = Self.product(name: "NIOPosix", package: "swift-nio")
     static let nioEmbedded = Self.product(name: "NIOEmbedded", package: "swift-nio")
@@ -70,6 +72,7 @@ let package = Package(
         .library(name: "SPIFFE", targets: ["SPIFFE"]),
         .library(name: "SPIFFEFederation", targets: ["SPIFFEFederation"]),
         .library(name: "SPIFFETLS", targets: ["SPIFFETLS"]),
+        .library(name: "ServiceAuthorization", targets: ["ServiceAuthorization"]),
         .library(name: "WorkloadAPI", targets: ["WorkloadAPI"]),
     ],
     dependencies: [
@@ -80,6 +83,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -107,7 +111,7 @@ let package = Package(
         .target(name: "CLinux"),
         module("WorkloadAttestation", ["CLinux", "Registration", "Rotation", .crypto]),
         module("Authority", ["JOSE", "KeyManagement", "Rotation", "SPIFFE", .asn1, .crypto, .cryptoExtras, .x509]),
-        module("AccessTokens", ["JOSE", "SPIFFE", .crypto, .x509]),
+        module("AccessTokens", ["JOSE", "Rotation", "SPIFFE", .crypto, .x509]),
 
         // P: wire types
         module("ProtoRPC", [.swiftProtobuf, .grpcCore, .grpcProtobuf]),
@@ -131,6 +135,12 @@ let package = Package(
                 .swiftProtobuf,
             ]),
         module(
+            "ServiceAuthorization",
+            [
+                "AccessTokens", "JOSE", "Rotation", "SPIFFE", "WorkloadAPI", "WorkloadAPIProtos", .crypto, .logging,
+                .metrics, .serviceLifecycle, .swiftProtobuf,
+            ]),
+        module(
             "SPIFFEFederation",
             [
                 "Rotation", "SPIFFE", "SPIFFETLS", .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle,
@@ -151,7 +161,8 @@ let package = Package(
         module(
             "IdentityAgent",
             [
-                "ControlPlaneProtos", "JOSE", "KeyManagement", "NodeAttestation", "PeerTransport", "ProtoRPC",
+                "AccessTokens", "ControlPlaneProtos", "JOSE", "KeyManagement", "NodeAttestation", "PeerTransport",
+                "ProtoRPC",
                 "Registration",
                 "Rotation", "SPIFFE", "SPIFFETLS", "WorkloadAPIProtos", "WorkloadAttestation", .asn1, .crypto,
                 .grpcCore,
@@ -234,6 +245,12 @@ let package = Package(
                 .grpcCore, .logging, .nioCore, .serviceLifecycle, .swiftProtobuf, .x509,
             ]),
         tests(
+            "ServiceAuthorizationTests",
+            [
+                "AccessTokens", "JOSE", "Rotation", "SPIFFE", "ServiceAuthorization", "TestSupport", "WorkloadAPI",
+                "WorkloadAPIProtos", .crypto, .logging, .metrics, .metricsTestKit, .swiftProtobuf,
+            ]),
+        tests(
             "IdentityServerTests",
             [
                 "IdentityServer", "Authority", "ControlPlaneProtos", "Datastore", "JOSE", "KeyManagement",
@@ -244,8 +261,9 @@ let package = Package(
         tests(
             "IdentityAgentTests",
             [
-                "IdentityAgent", "ControlPlaneProtos", "JOSE", "KeyManagement", "NodeAttestation", "PeerTransport",
-                "ProtoRPC", "Registration", "Rotation", "SPIFFE", "SPIFFETLS", "TestSupport", "WorkloadAPIProtos",
+                "AccessTokens", "IdentityAgent", "ControlPlaneProtos", "JOSE", "KeyManagement", "NodeAttestation",
+                "PeerTransport", "ProtoRPC", "Registration", "Rotation", "SPIFFE", "SPIFFETLS", "TestSupport",
+                "WorkloadAPIProtos",
                 "WorkloadAttestation", .crypto, .grpcCore, .grpcPosix, .logging, .nioCore, .serviceLifecycle,
                 .swiftProtobuf, .x509,
             ]),

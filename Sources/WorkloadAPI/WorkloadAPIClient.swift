@@ -1,7 +1,7 @@
 import FoundationEssentials
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
-import ProtoRPC
+package import ProtoRPC
 package import Rotation
 public import SPIFFE
 import WorkloadAPIProtos
@@ -163,7 +163,8 @@ public struct WorkloadAPIClient: Sendable {
         return try self.accepting(message.get)
     }
 
-    private func call<Input, Output>(_ method: RPCMethod<Input, Output>, _ request: Input) async throws -> Output {
+    /// Makes one call; for methods on the socket that are not the Workload API's own.
+    package func call<Input, Output>(_ method: RPCMethod<Input, Output>, _ request: Input) async throws -> Output {
         try await self.connect { connection in
             try await connection.call(method, request, metadata: Self.securityHeader, timeout: self.timeout)
         }

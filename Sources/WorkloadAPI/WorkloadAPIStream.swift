@@ -1,7 +1,7 @@
 import GRPCCore
-import ProtoRPC
+package import ProtoRPC
 public import SPIFFE
-import SwiftProtobuf
+package import SwiftProtobuf
 import WorkloadAPIProtos
 
 /// One of the streams that the Workload API offers, with what its messages mean.
@@ -14,7 +14,8 @@ public struct WorkloadAPIStream<Value: Sendable>: Sendable {
             _ receive: @escaping @Sendable (Result<Value, WorkloadAPIMessageError>) async throws -> Bool
         ) async throws -> Void
 
-    init<Input: Message, Output: Message>(
+    /// A stream that is opened with an empty request.
+    package init<Input: Message, Output: Message>(
         _ method: RPCMethod<Input, Output>,
         parse: @escaping @Sendable (Output) throws(WorkloadAPIMessageError) -> Value
     ) {

@@ -31,6 +31,14 @@ public struct Revocation: Hashable, Sendable {
     }
 }
 
+extension Revocation {
+    /// A `jti`, `kid` or serial number that came from elsewhere.
+    package static func checked(_ text: String) throws(TokenStateError) -> String {
+        guard (1...self.maxTextBytes).contains(text.utf8.count) else { throw .malformed("target") }
+        return text
+    }
+}
+
 extension Revocation.Target: CustomStringConvertible {
     public var description: String {
         switch self {

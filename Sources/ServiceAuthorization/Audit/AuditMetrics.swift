@@ -1,0 +1,35 @@
+import AccessTokens
+import Metrics
+import SPIFFE
+
+/// Counts decisions with swift-metrics.
+///
+/// `signet_authorization_decisions_total` by `decision`, `reason`, `route`; `signet_authorization_calls_total` by `caller`,
+/// `callee`, `decision`; `signet_authorization_unauthorized_total` by `iss` and `kid`, of tokens whose signature was right;
+/// `signet_authorization_validation_seconds`; `signet_authorization_repeated_total` (the hits of the cache).
+public struct AuditMetrics: AuditSink {
+    public init() {}
+
+    public func record(_ event: AuthorizationEvent) {
+        let decision = ("decision", event.decision.rawValue)
+        Counter(
+            label: "signet_authorization_decisions_total",
+            dimensions: [decision, ("reason", event.reason ?? ""), ("route", event.route)]
+        ).increment()
+        // What a token says is counted only when it was signed, so that nobody can invent new series.
+        if let claims = event.claims {
+            Counter(
+                label: "signet_authorization_calls_total",
+                dimensions: [("caller", claims.subject.uri), ("callee", claims.audience), decision]
+            ).increment()
+            if event.decision != .accepted, let keyID = event.keyID {
+                Counter(
+                    label: "signet_authorization_unauthorized_total",
+                    dimensions: [("iss", claims.issuer), ("kid", keyID)]
+                ).increment()
+            }
+        }
+        Timer(label: "signet_authorization_validation_seconds").record(duration: event.latency)
+        if event.isRepeated { Counter(label: "signet_authorization_repeated_total").increment() }
+    }
+}

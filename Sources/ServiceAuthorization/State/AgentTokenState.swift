@@ -1,0 +1,119 @@
+public import AccessTokens
+public import Logging
+package import Rotation
+public import ServiceLifecycle
+import Synchronization
+public import WorkloadAPI
+import WorkloadAPIProtos
+
+/// The state of access tokens as the agent of this machine streams it.
+///
+/// Run it as a service beside those that use it. A revocation arrives in about a second after it was made; while the
+/// agent is away, the last state stays and becomes old, which the validator notices.
+public final class AgentTokenState: TokenStateSource, Service {
+    private let client: WorkloadAPIClient
+    private let instants: Instants
+    private let logger: Logger
+    private let state = Watched<TokenState?>(nil)
+    private let following = Mutex(Following())
+
+    private struct Following {
+        var assembly = TokenStateAssembly()
+        /// How often following has failed since the last message that could be used.
+        var failures = 0
+    }
+
+    /// Creates a source that holds nothing until ``run()`` has received something.
+    ///
+    /// - Parameter logger: Told when the stream fails and when it is back.
+    public convenience init(
+        client: WorkloadAPIClient, logger: Logger = Logger(label: "signet.token-state")
+    ) {
+        self.init(client: client, logger: logger, instants: .system)
+    }
+
+    package init(client: WorkloadAPIClient, logger: Logger, instants: Instants) {
+        self.client = client
+        self.logger = logger
+        self.instants = instants
+    }
+
+    public func currentState() -> TokenState? { self.state.current }
+
+    /// The state and each replacement: the newest only, for a slow consumer.
+    ///
+    /// Elements are nil before there has been a state. For one consumer; ends when its task is cancelled.
+    public func updates() -> some AsyncSequence<TokenState?, Never> & Sendable {
+        self.state.updates()
+    }
+
+    /// Waits until there is a state.
+    ///
+    /// - Throws: `WorkloadAPIError.timedOut` when there is none within `timeout`. Default: 30 s.
+    public func waitUntilReady(timeout: Duration = .seconds(30)) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await state in self.state.updates() where state != nil { return }
+                throw CancellationError()
+            }
+            group.addTask {
+                try await self.instants.sleep(for: timeout)
+                throw WorkloadAPIError.timedOut
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    /// Follows the agent until it is cancelled or gracefully shut down.
+    ///
+    /// - Throws: `WorkloadAPIError` when the agent does not serve access tokens at all. Everything else is waited for.
+    public func run() async throws {
+        do {
+            try await cancelWhenGracefulShutdown { try await self.client.follow(.tokenState) { self.take($0) } }
+        } catch is CancellationError where Task.isShuttingDownGracefully {
+            return
+        }
+    }
+
+    private func take(_ update: WorkloadAPIUpdate<Signet_Workload_V1_TokenState>) {
+        switch update {
+        case .received(let message):
+            let now = self.instants.now()
+            do throws(TokenStateError) {
+                let state = try self.following.withLock { following throws(TokenStateError) in
+                    let change = try following.assembly.receive(TokenStateMessage(message), now: now)
+                    if change != nil { following.failures = 0 }
+                    return change?.state
+                }
+                if let state { self.publish(state) }
+            } catch {
+                self.failed("\(error)")
+            }
+        case .discarded(let error), .interrupted(let error), .withdrawn(let error):
+            self.following.withLock { $0.assembly.restart() }
+            self.failed("\(error)")
+        }
+    }
+
+    private func failed(_ reason: String) {
+        let failures = self.following.withLock { following in
+            following.failures += 1
+            return following.failures
+        }
+        self.logger.log(
+            level: failures == 1 ? .warning : .debug, "the state of access tokens is not followed, the last one ages",
+            metadata: ["error": "\(reason)", "failures": "\(failures)"])
+    }
+
+    private func publish(_ state: TokenState) {
+        if self.state.current == nil { self.logger.info("the state of access tokens is known") }
+        self.state.publish(state)
+    }
+}
+
+extension WorkloadAPIStream<Signet_Workload_V1_TokenState> {
+    fileprivate static var tokenState: Self {
+        Self(WorkloadAccessTokenMethods.watchTokenState) { $0 }
+    }
+}

@@ -1,0 +1,149 @@
+import AccessTokens
+import FoundationEssentials
+import Rotation
+import SPIFFE
+import ServiceAuthorization
+import Synchronization
+import TestSupport
+import Testing
+import WorkloadAPI
+
+/// An issuer that answers as the test says, and counts.
+private final class ScriptedIssuer: AccessTokenIssuer, Sendable {
+    let time: ManualInstants
+    let calls = Recorded<TokenRequest>()
+    let failure = Mutex<WorkloadAPIError?>(nil)
+    /// Closed while a test wants calls to wait.
+    let gate = Watched(true)
+    let isBound: Bool
+
+    init(time: ManualInstants, isBound: Bool = false) {
+        self.time = time
+        self.isBound = isBound
+    }
+
+    func fetchToken(_ request: TokenRequest) async throws -> IssuedAccessToken {
+        self.calls.append(request)
+        for await isOpen in self.gate.updates() where isOpen { break }
+        if let failure = self.failure.withLock({ $0 }) { throw failure }
+        return IssuedAccessToken(
+            token: "token-\(self.calls.values.count)", audience: request.audience, scopes: request.scopes,
+            spiffeID: try SPIFFEID(parsing: "spiffe://example.org/orders"), issuedAt: self.time.now,
+            expiresAt: self.time.now.addingTimeInterval(600), isCertificateBound: self.isBound)
+    }
+}
+
+/// Chance that always takes the middle: a refresh at exactly 0.8 of the life.
+private struct Middle: RandomNumberGenerator {
+    mutating func next() -> UInt64 { 1 << 63 }
+}
+
+@Suite("The source of tokens", .timeLimit(.minutes(1)))
+struct TokenSourceTests {
+    private let time = ManualInstants()
+    private let issuer: ScriptedIssuer
+    private let source: TokenSource
+    private let payments = TokenRequest(audience: "spiffe://example.org/payments")
+
+    init() {
+        self.issuer = ScriptedIssuer(time: self.time)
+        self.source = TokenSource(issuer: self.issuer, instants: self.time.instants) { Middle() }
+    }
+
+    private func token() async throws -> String { try await self.source.token(for: self.payments).token }
+
+    @Test("a thousand calls make one request")
+    func cached() async throws {
+        for _ in 0..<1_000 { #expect(try await self.token() == "token-1") }
+        #expect(self.issuer.calls.values.count == 1)
+    }
+
+    @Test("a token is fetched again at 0.8 of its life")
+    func refresh() async throws {
+        _ = try await self.token()
+        self.time.advance(by: .seconds(479))
+        #expect(try await self.token() == "token-1")
+        self.time.advance(by: .seconds(1))
+        #expect(try await self.token() == "token-2")
+    }
+
+    @Test("a hundred callers at once make one request")
+    func singleFlight() async throws {
+        self.issuer.gate.publish(false)
+        try await withThrowingTaskGroup(of: String.self) { group in
+            for _ in 0..<100 { group.addTask { try await self.token() } }
+            while self.source.waitingCount < 99 { await Task.yield() }
+            self.issuer.gate.publish(true)
+            for try await token in group { #expect(token == "token-1") }
+        }
+        #expect(self.issuer.calls.values.count == 1)
+    }
+
+    @Test("while the issuer is away the token serves until it expires, and then the reason is given")
+    func issuerAway() async throws {
+        _ = try await self.token()
+        self.issuer.failure.withLock { $0 = .unavailable("away") }
+        self.time.advance(by: .seconds(599))
+        #expect(try await self.token() == "token-1")
+        self.time.advance(by: .seconds(1))
+        await #expect(throws: WorkloadAPIError.unavailable("away")) { try await self.token() }
+    }
+
+    @Test("while the circuit is open nobody is asked; then one call tries, and it closes")
+    func circuit() async throws {
+        self.issuer.failure.withLock { $0 = .unavailable("away") }
+        for _ in 0..<100 {
+            await #expect(throws: WorkloadAPIError.unavailable("away")) { try await self.token() }
+        }
+        #expect(self.issuer.calls.values.count == 1)
+        self.time.advance(by: .seconds(1))
+        await #expect(throws: WorkloadAPIError.unavailable("away")) { try await self.token() }
+        #expect(self.issuer.calls.values.count == 2)
+        self.time.advance(by: .seconds(1))
+        await #expect(throws: WorkloadAPIError.unavailable("away")) { try await self.token() }
+        #expect(self.issuer.calls.values.count == 2)
+        self.issuer.failure.withLock { $0 = nil }
+        self.time.advance(by: .seconds(1))
+        #expect(try await self.token() == "token-3")
+    }
+
+    @Test("a denial withdraws the token")
+    func denied() async throws {
+        _ = try await self.token()
+        self.issuer.failure.withLock { $0 = .permissionDenied("no grant") }
+        self.time.advance(by: .seconds(480))
+        await #expect(throws: WorkloadAPIError.permissionDenied("no grant")) { try await self.token() }
+        await #expect(throws: WorkloadAPIError.permissionDenied("no grant")) { try await self.token() }
+        #expect(self.issuer.calls.values.count == 2)
+    }
+
+    @Test("each audience and set of scopes has a token of its own")
+    func requests() async throws {
+        let create = try ScopeSet(parsing: "payments:create")
+        _ = try await self.token()
+        _ = try await self.source.token(for: TokenRequest(audience: self.payments.audience, scopes: create))
+        _ = try await self.source.token(for: TokenRequest(audience: "spiffe://example.org/reports"))
+        #expect(self.issuer.calls.values.count == 3)
+    }
+
+    @Test("a token that is bound to a certificate is fetched again when that is replaced")
+    func certificateBound() async throws {
+        let issuer = ScriptedIssuer(time: self.time, isBound: true)
+        let source = TokenSource(issuer: issuer, instants: self.time.instants) { Middle() }
+        #expect(try await source.token(for: self.payments).token == "token-1")
+        source.certificateReplaced()
+        #expect(try await source.token(for: self.payments).token == "token-2")
+        _ = try await self.token()
+        self.source.certificateReplaced()
+        #expect(try await self.token() == "token-1")
+    }
+
+    @Test("a token is not printed")
+    func redacted() async throws {
+        let token = try await self.source.token(for: self.payments)
+        #expect(!"\(token)".contains("token-1"))
+        var dumped = ""
+        dump(token, to: &dumped)
+        #expect(!dumped.contains("token-1"))
+    }
+}
