@@ -269,6 +269,6 @@ let package = Package(
             ]),
         tests("SignetTests", ["TestSupport"]),
         tests("SignetBenchTests", ["signet-bench"]),
-        tests("Integration", ["TestSupport", "JOSE", "SPIFFE", .crypto, .x509]),
+        tests("Integration", ["TestSupport", "JOSE", "SPIFFE", .asn1, .crypto, .x509]),
     ]
 )

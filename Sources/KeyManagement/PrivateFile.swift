@@ -83,6 +83,11 @@ package enum PrivateFile {
         return try file.read(maxBytes: maxBytes)
     }
 
+    /// Refuses the directory of a file as ``write(_:to:mode:)`` would, before there is anything to write.
+    package static func checkDirectory(of file: String) throws(PrivateFileError) {
+        _ = try self.openDirectory(of: file)
+    }
+
     /// Opens the directory of a file; who can write to it can put another file in the place of this one.
     static func openDirectory(of file: String) throws(PrivateFileError) -> FileDescriptor {
         let path = self.directory(of: file)

@@ -16,14 +16,15 @@ enum OpenSSL {
 
     /// Runs `openssl s_server` while `body` runs.
     ///
-    /// It answers with each line reversed.
+    /// It answers with each line reversed. It ends with `body`, and within a minute where that cannot end it, because
+    /// this process was killed.
     static func withServer<Result>(
         _ arguments: [String], _ body: (_ port: Int) async throws -> Result
     ) async throws -> Result {
         let process = Process()
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-rev"] + arguments
+        process.arguments = ["timeout", "--kill-after=1", "60", "openssl", "s_server", "-accept", "127.0.0.1:0", "-rev"] + arguments
         process.standardOutput = output
         process.standardError = output
         process.standardInput = FileHandle.nullDevice
@@ -38,7 +39,10 @@ enum OpenSSL {
             }
         }
         try process.start()
-        defer { process.terminate() }
+        defer {
+            process.terminate()
+            process.waitUntilExit()
+        }
 
         var printed = ""
         var port: Int?

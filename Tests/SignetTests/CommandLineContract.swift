@@ -43,6 +43,17 @@ struct CommandLineContract {
                 arguments: "x509 mint --spiffe-id spiffe://a/b --write /nowhere", status: 2,
                 error: "/nowhere is not a folder"),
             Call(
+                arguments: "jwt mint --spiffe-id spiffe://a/b --audience x --write /nowhere/token", status: 2,
+                error: "--write: /nowhere is not a folder"),
+            Call(
+                arguments: "jwt mint --spiffe-id spiffe://a/b --audience x --write /tmp", status: 2,
+                error: "--write: '/tmp' is not a file"),
+            Call(
+                arguments: "jwt mint --spiffe-id spiffe://a/b --audience x -ttl 1x", status: 2,
+                error: "expected seconds, or a duration with its units as 90s, 1h30m or 24h"),
+            Call(arguments: "x509 mint --spiffe-id spiffe://a/b -ttl=-5", status: 2, error: "it is negative"),
+            Call(arguments: "x509 mint --spiffe-id spiffe://a/b -ttl 600000h", status: 2, error: "longer than 68 years"),
+            Call(
                 arguments: "server run --config /nowhere.yaml", status: 2, error: "cannot read the configuration file"),
         ])
     func wrongUsage(_ call: Call) async throws {
@@ -66,6 +77,20 @@ struct CommandLineContract {
             #expect(result.status == call.status)
             #expect(result.errorText.contains(call.error), "\(result.errorText)")
             #expect(result.errorText.contains(directory.path("no.sock")))
+        }
+    }
+
+    @Test("a folder that others can write to is refused before the server is asked for a key")
+    func folderOfOthers() async throws {
+        try await withTemporaryDirectory { directory in
+            try directory.setMode(0o770)
+            let result = try await self.run(
+                ["x509", "mint", "--spiffe-id", "spiffe://a/b", "--write", directory.path, "--socket-path", "/nowhere"])
+            #expect(result.status == 2)
+            #expect(
+                result.errorText
+                    == "signet: --write: the directory '\(directory.path)' has mode 0770; only its owner may be able to "
+                    + "write to it\n")
         }
     }
 

@@ -33,7 +33,7 @@ struct ServerOptions: ParsableArguments {
     /// Prints `message` as JSON, or calls `pretty`.
     func show(_ message: some Message, pretty: () throws -> Void) throws {
         switch self.output {
-        case .json: Console.print(try message.jsonString())
+        case .json: Console.print(try ReplyJSON.text(of: message))
         case .pretty: try pretty()
         }
     }

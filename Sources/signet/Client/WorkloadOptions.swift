@@ -44,7 +44,7 @@ struct WorkloadOptions: ParsableArguments {
 
     func show(_ message: some Message, pretty: () throws -> Void) throws {
         switch self.output {
-        case .json: Console.print(try message.jsonString())
+        case .json: Console.print(try ReplyJSON.text(of: message))
         case .pretty: try pretty()
         }
     }

@@ -8,10 +8,14 @@ struct EntryContentOptions: ParsableArguments {
     @Flag(help: "An entry for agents: the parent is the server.") var node = false
     @Option(name: .long, help: "A selector type:value; repeat for several, all must match.") var selector: [String] = []
     @Option(
-        name: [.customLong("x509-svid-ttl"), .customLong("ttl")], help: "Seconds an X509-SVID lives (0: the default).")
-    var x509SVIDTTL: Int32 = 0
-    @Option(name: .customLong("jwt-svid-ttl"), help: "Seconds a JWT-SVID lives (0: the default).") var jwtSVIDTTL:
-        Int32 = 0
+        name: [.customLong("x509-svid-ttl"), .customLong("ttl")],
+        help: "Seconds an X509-SVID lives, or as 1h (0: the server's default).",
+        transform: LifetimeOption.init(argument:))
+    var x509SVIDTTL = LifetimeOption.serverDefault
+    @Option(
+        name: .customLong("jwt-svid-ttl"), help: "Seconds a JWT-SVID lives, or as 5m (0: the server's default).",
+        transform: LifetimeOption.init(argument:))
+    var jwtSVIDTTL = LifetimeOption.serverDefault
     @Option(help: "A trust domain whose bundle comes with the identity; repeatable.") var federatesWith: [String] = []
     @Option(help: "A DNS name for the X509-SVID; repeatable.") var dns: [String] = []
     @Option(help: "Tells identities of one workload apart.") var hint = ""
@@ -45,8 +49,8 @@ struct EntryContentOptions: ParsableArguments {
         entry.spiffeID = try .init(argument: spiffeID, option: "--spiffe-id")
         entry.parentID = try self.parent(of: entry.spiffeID)
         entry.selectors = try self.selector.map { try .init(argument: $0) }
-        entry.x509SvidTtl = self.x509SVIDTTL
-        entry.jwtSvidTtl = self.jwtSVIDTTL
+        entry.x509SvidTtl = self.x509SVIDTTL.seconds
+        entry.jwtSvidTtl = self.jwtSVIDTTL.seconds
         entry.federatesWith = self.federatesWith
         entry.dnsNames = self.dns
         entry.hint = self.hint

@@ -15,24 +15,26 @@ struct JWTMint: AsyncParsableCommand {
     @OptionGroup var server: ServerOptions
     @Option(help: "The SPIFFE ID.") var spiffeID: String
     @Option(help: "Who the token is for; repeatable or separated by commas.") var audience: [String] = []
-    @Option(help: "Seconds it lives (0: the server's default).") var ttl: Int32 = 0
+    @Option(help: "Seconds it lives, or as 1h (0: the server's default).", transform: LifetimeOption.init(argument:))
+    var ttl = LifetimeOption.serverDefault
     @Option(help: "A file for the token, 0600 (default: print it).") var write: String?
 
     func run() async throws {
         let id = try Spire_Api_Types_SPIFFEID(argument: self.spiffeID, option: "--spiffe-id")
-        guard self.ttl >= 0 else { throw UsageError("--ttl: '\(self.ttl)' is negative") }
         let audiences = try AudienceOption.values(self.audience)
+        let file = try self.write.map { try OutputFile($0) }
+        let asked = Date()
         let response = try await self.server.withServer { client in
             let request = Spire_Api_Server_Svid_V1_MintJWTSVIDRequest.with {
                 $0.id = id
                 $0.audience = audiences
-                $0.ttl = self.ttl
+                $0.ttl = self.ttl.seconds
             }
             return try await client.call(SVIDMethods.mintJWTSVID, request, timeout: SocketClient.timeout)
         }
-        if let write {
-            try OutputFolder(containing: write).writeSecret(
-                response.svid.token + "\n", to: URL(filePath: write).lastPathComponent)
+        self.ttl.reportIfShortened("JWT-SVID", expiresAt: response.svid.expiresAt, asked: asked)
+        if let file {
+            try file.writeSecret(response.svid.token + "\n")
         } else {
             try self.server.show(response) { Console.print(response.svid.token) }
         }

@@ -14,13 +14,14 @@ struct TokenGenerate: AsyncParsableCommand {
 
     @OptionGroup var server: ServerOptions
     @Option(help: "A SPIFFE ID the agent is given besides its own.") var spiffeID: String?
-    @Option(help: "Seconds the token can be used.") var ttl: Int32 = 600
+    @Option(help: "Seconds the token can be used, or as 1h.", transform: LifetimeOption.init(argument:))
+    var ttl = LifetimeOption(seconds: 600)
 
     func run() async throws {
-        guard self.ttl > 0 else { throw UsageError("--ttl: '\(self.ttl)' is not a positive number of seconds") }
+        guard self.ttl.seconds > 0 else { throw UsageError("--ttl: '\(self.ttl)' is not a positive number of seconds") }
         let alias = try self.spiffeID.map { try Spire_Api_Types_SPIFFEID(argument: $0, option: "--spiffe-id") }
         let request = Spire_Api_Server_Agent_V1_CreateJoinTokenRequest.with {
-            $0.ttl = self.ttl
+            $0.ttl = self.ttl.seconds
             if let alias { $0.agentID = alias }
         }
         let token = try await self.server.withServer { client in

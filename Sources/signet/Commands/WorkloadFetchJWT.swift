@@ -26,7 +26,7 @@ struct WorkloadFetchJWT: AsyncParsableCommand {
             return (tokens, bundles)
         }
         switch self.workload.output {
-        case .json: Console.print(try tokens.jsonString())
+        case .json: Console.print(try ReplyJSON.text(of: tokens))
         case .pretty:
             for svid in tokens.svids { Console.print("token(\(svid.spiffeID)):\n\t\(svid.svid)") }
             for (name, keys) in bundles.bundles.sorted(by: { $0.key < $1.key }) {
@@ -57,7 +57,7 @@ struct WorkloadValidateJWT: AsyncParsableCommand {
         }
         try self.workload.show(response) {
             Console.print(
-                "SVID is valid.\nSPIFFE ID : \(response.spiffeID)\nClaims    : \(try response.claims.jsonString())")
+                "SVID is valid.\nSPIFFE ID : \(response.spiffeID)\nClaims    : \(try ReplyJSON.text(of: response.claims))")
         }
     }
 }

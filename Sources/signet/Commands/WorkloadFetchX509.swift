@@ -15,7 +15,7 @@ struct WorkloadFetchX509: AsyncParsableCommand {
     @Flag(help: "Print nothing but errors.") var silent = false
 
     func run() async throws {
-        let folder = try self.write.map { try OutputFolder($0) }
+        let folder = try self.write.map { try OutputFolder($0, isSilent: self.silent) }
         let response = try await self.workload.withAgent { client in
             try await client.first(
                 WorkloadAPIMethods.fetchX509SVID, .init(), metadata: WorkloadOptions.metadata,
