@@ -93,7 +93,8 @@ struct EveryCommand {
     func entries() async throws {
         try await self.withDeployment { deployment in
             let create = [
-                "entry", "create", "--parent-id", deployment.id("/node"), "--selector", "unix:uid:1", "--output", "json",
+                "entry", "create", "--parent-id", deployment.id("/node"), "--selector", "unix:uid:1", "--output",
+                "json",
             ]
             for name in ["one", "two"] {
                 let output = try await deployment.run(
@@ -159,7 +160,9 @@ struct EveryCommand {
             #expect(claims["aud"] == .array([.string("one"), .string("two")]))
             let piped = try await deployment.run(validate + ["-"], input: Array("\(token)\n".utf8))
             #expect(piped.output == valid.output)
-            let other = try await deployment.run(["workload", "validate", "jwt", "--audience", "three", "--svid", token])
+            let other = try await deployment.run([
+                "workload", "validate", "jwt", "--audience", "three", "--svid", token,
+            ])
             #expect(other.status == 1)
 
             try await deployment.signet("agent", "evict", "--spiffe-id", id)

@@ -24,7 +24,10 @@ enum OpenSSL {
         let process = Process()
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["timeout", "--kill-after=1", "60", "openssl", "s_server", "-accept", "127.0.0.1:0", "-rev"] + arguments
+        // Child processes of this one block SIGTERM, as its threads do.
+        process.arguments =
+            ["--default-signal=TERM", "timeout", "--kill-after=1", "60"]
+            + ["openssl", "s_server", "-accept", "127.0.0.1:0", "-rev"] + arguments
         process.standardOutput = output
         process.standardError = output
         process.standardInput = FileHandle.nullDevice

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JOSE
 import ProtoRPC
 import SwiftProtobuf
 import WorkloadAPIProtos
@@ -55,9 +56,12 @@ struct WorkloadValidateJWT: AsyncParsableCommand {
                 WorkloadAPIMethods.validateJWTSVID, request, metadata: WorkloadOptions.metadata,
                 timeout: self.workload.timeout.duration)
         }
-        try self.workload.show(response) {
-            Console.print(
-                "SVID is valid.\nSPIFFE ID : \(response.spiffeID)\nClaims    : \(try ReplyJSON.text(of: response.claims))")
+        let claims = try ReplyJSON.sorted(response.claims)
+        switch self.workload.output {
+        case .json: Console.print(try ReplyJSON.text(of: response, with: [("claims", claims)]))
+        case .pretty:
+            let text = String(decoding: JSON.serialize(claims), as: UTF8.self)
+            Console.print("SVID is valid.\nSPIFFE ID : \(response.spiffeID)\nClaims    : \(text)")
         }
     }
 }

@@ -62,7 +62,7 @@ struct X509Mint: AsyncParsableCommand {
     ) throws -> String {
         try ReplyJSON.text(
             of: response,
-            adding: [
+            with: [
                 ("x509_svid", .array(response.svid.certChain.map { .string(Base64.encode($0)) })),
                 ("private_key", .string(Base64.encode(key))),
                 ("root_cas", .array(authorities.map { .string(Base64.encode($0.asn1)) })),
