@@ -31,9 +31,14 @@ extension RPCListener {
             try await UnixSocketFile.checkUnused(path, on: group)
             let temporary = UnixSocketFile.temporaryPath(for: path)
             unsafe unlink(temporary)
-            let channel = try await bootstrap.childChannelInitializer { channel in
-                environment.acceptUnix(channel)
-            }.bind(unixDomainSocketPath: temporary).get()
+            let channel: any Channel
+            do {
+                channel = try await bootstrap.childChannelInitializer { channel in
+                    environment.acceptUnix(channel)
+                }.bind(unixDomainSocketPath: temporary).get()
+            } catch let error as IOError {
+                throw UnixSocketError.systemCall("bind", path: path, errno: error.errnoCode)
+            }
             do {
                 let file = try UnixSocketFile(publishing: path, mode: socketMode)
                 return BoundListener(
@@ -43,10 +48,15 @@ extension RPCListener {
                 throw error
             }
         case .tcp(let host, let port, let tls):
-            let channel = try await bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .childChannelInitializer { channel in
-                    environment.acceptTLS(channel, tls)
-                }.bind(host: host, port: port).get()
+            let channel: any Channel
+            do {
+                channel = try await bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                    .childChannelInitializer { channel in
+                        environment.acceptTLS(channel, tls)
+                    }.bind(host: host, port: port).get()
+            } catch let error as IOError {
+                throw TCPListenError(host: host, port: port, code: error.errnoCode)
+            }
             guard let address = channel.localAddress else { throw ChannelError.unknownLocalAddress }
             return BoundListener(channel: channel, file: nil, address: address)
         }

@@ -17,6 +17,15 @@ package struct RPCListener: Sendable {
         case tcp(host: String, port: Int, tls: TLSHandlers)
     }
 
+    /// The longest path of a Unix socket.
+    package static let maxSocketPathBytes = UnixSocketFile.maxPathBytes
+
+    /// Whether a text can be the path of a Unix socket: absolute, the name of a file, and short enough for an address.
+    package static func isSocketPath(_ path: String) -> Bool {
+        path.hasPrefix("/") && !path.hasSuffix("/") && path.utf8.count <= Self.maxSocketPathBytes
+            && path.utf8.allSatisfy { $0 != 0 }
+    }
+
     package let address: Address
     package let routes: RPCRoutes
     package let limits: RPCLimits

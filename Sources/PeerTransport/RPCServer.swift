@@ -35,7 +35,7 @@ package final class RPCServer: Service {
 
     /// Listens and serves until shutdown.
     ///
-    /// - Throws: ``UnixSocketError``, or what NIO throws, when a listener cannot be bound; nothing is served then.
+    /// - Throws: ``UnixSocketError`` or ``TCPListenError`` when a listener cannot be bound; nothing is served then.
     ///   ``RPCServerError/listenerClosed`` when one ends by itself.
     package func run() async throws {
         let bound: [BoundListener]

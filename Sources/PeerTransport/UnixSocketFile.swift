@@ -2,25 +2,6 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Why a Unix socket cannot be listened at.
-package enum UnixSocketError: Error, Hashable {
-    /// The path does not fit a socket address, or is not absolute.
-    case invalidPath(String)
-    /// A directory cannot be made.
-    case directoryNotMade(String, errno: Int32)
-    /// The parent of the socket is no directory.
-    case notADirectory(String)
-    /// Another user owns the directory, and could put a socket of theirs in place of ours.
-    case directoryOwnedByAnother(String, uid: UInt32)
-    /// Others may write to the directory.
-    case directoryWritableByOthers(String, mode: UInt32)
-    /// Something that is no socket is in the way.
-    case notASocket(String)
-    /// Another process listens there.
-    case inUse(String)
-    case systemCall(String, path: String, errno: Int32)
-}
-
 /// The file of a Unix socket that a server listens at.
 struct UnixSocketFile: Sendable {
     /// The longest path that a socket address holds, less one byte for the name under which the socket is prepared.
@@ -32,9 +13,7 @@ struct UnixSocketFile: Sendable {
 
     /// Makes what directories are missing and refuses those that others control.
     static func prepareDirectory(of path: String, mode: UInt32) throws(UnixSocketError) {
-        guard path.hasPrefix("/"), path.utf8.count <= Self.maxPathBytes, path.utf8.allSatisfy({ $0 != 0 }),
-            let slash = path.lastIndex(of: "/"), path.index(after: slash) < path.endIndex
-        else { throw .invalidPath(path) }
+        guard RPCListener.isSocketPath(path), let slash = path.lastIndex(of: "/") else { throw .invalidPath(path) }
         let directory = slash == path.startIndex ? "/" : String(path[..<slash])
         try Self.makeDirectories(directory, mode: mode)
         guard let status = FileStatus(following: directory), status.isDirectory else { throw .notADirectory(directory) }
