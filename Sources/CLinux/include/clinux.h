@@ -6,6 +6,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <errno.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -62,6 +63,12 @@ static inline int clinux_pidfd_open(int32_t pid) {
 /// Sends a signal through a pidfd; signal 0 asks whether the process still exists. Returns 0, or the error number.
 static inline int clinux_pidfd_send_signal(int pidfd, int signal) {
     return syscall(SYS_pidfd_send_signal, pidfd, signal, (void *)0, 0u) != 0 ? errno : 0;
+}
+
+/// Clears the process's dumpable flag (prctl has a variable number of arguments): no core of it is made, and other
+/// processes of its user may not trace it or read what /proc keeps to those who may. Returns 0, or the error number.
+static inline int clinux_set_not_dumpable(void) {
+    return prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) != 0 ? errno : 0;
 }
 
 #endif

@@ -27,6 +27,7 @@ struct ServerRun: AsyncParsableCommand {
     @OptionGroup var flags: ServerFlags
 
     func run() async throws {
+        CoreFiles.refuse()
         OpenFiles.raiseLimit()
         let settings = try ServerSettings(
             self.options.settings(for: .server, defaultPath: DefaultPath.serverConfiguration, flags: self.flags.values))
