@@ -52,7 +52,8 @@ struct CommandLineContract {
                 arguments: "jwt mint --spiffe-id spiffe://a/b --audience x -ttl 1x", status: 2,
                 error: "expected seconds, or a duration with its units as 90s, 1h30m or 24h"),
             Call(arguments: "x509 mint --spiffe-id spiffe://a/b -ttl=-5", status: 2, error: "it is negative"),
-            Call(arguments: "x509 mint --spiffe-id spiffe://a/b -ttl 600000h", status: 2, error: "longer than 68 years"),
+            Call(
+                arguments: "x509 mint --spiffe-id spiffe://a/b -ttl 600000h", status: 2, error: "longer than 68 years"),
             Call(
                 arguments: "server run --config /nowhere.yaml", status: 2, error: "cannot read the configuration file"),
         ])
@@ -132,6 +133,38 @@ struct CommandLineContract {
             ("ca_ttl: 24", "'server.ca_ttl' is '24': expected a duration with its unit, as 90s, 1h30m or 24h"),
             ("ca_key_type: dsa", "'server.ca_key_type' is 'dsa': expected one of ec-p256, ec-p384, rsa-2048, rsa-4096"),
             ("min_tls_version: \"1.1\"", "'server.min_tls_version' is '1.1': expected one of 1.2, 1.3"),
+            (
+                "log_level: loud",
+                "'server.log_level' is 'loud': expected one of trace, debug, info, notice, warning, error, critical"
+            ),
+            (
+                "bind_address: localhost",
+                "'server.bind_address' is 'localhost': expected an IP address, as 127.0.0.1, 0.0.0.0 or ::1"
+            ),
+            (
+                "socket_path: api.sock",
+                "'server.socket_path' is 'api.sock': expected an absolute path of at most 106 bytes"
+            ),
+            ("agent_ttl: 1500ms", "'server.agent_ttl' is '1500ms': expected whole seconds, as 90s, 1h30m or 24h"),
+            (
+                "default_jwt_svid_ttl: 500ms",
+                "'server.default_jwt_svid_ttl' is '500ms': expected whole seconds, as 90s, 1h30m or 24h"
+            ),
+            ("data_dir: \"\"", "'server.data_dir' is '': expected a folder"),
+            ("data_dir: ~", "'server.data_dir' is '~': expected a value; remove the line to have the default"),
+            ("bind_port:", "'server.bind_port' is '': expected a value; remove the line to have the default"),
+            (
+                "ca_ttl: 1s",
+                "'server.ca_ttl' is '1s': the authorities' lifetime 1s is not whole seconds between 6s and 876600h"
+            ),
+            (
+                "ca_subject: {country: Utopia}",
+                "'server.ca_subject.country' is 'Utopia': the authority's subject has a malformed country"
+            ),
+            (
+                "ca_subject: {common_name: \"\"}",
+                "'server.ca_subject.common_name' is '': the authority's subject has a malformed common name"
+            ),
         ])
     func malformedValue(line: String, error: String) async throws {
         try await self.config("server:\n  trust_domain: example.org\n  \(line)\n") { path in
@@ -186,6 +219,64 @@ struct CommandLineContract {
             #expect(
                 result.errorText
                     == "signet: 'agent.trust_bundle_path' and 'agent.insecure_bootstrap': give one of them\n")
+        }
+    }
+
+    @Test("of keys that exclude each other, the one from the stronger source counts")
+    func exclusivePrecedence() async throws {
+        try await withTemporaryDirectory { directory in
+            // Writable by others: refused once the configuration is read, before anything starts.
+            try directory.setMode(0o777)
+            let agent =
+                "agent:\n  trust_domain: example.org\n  server_address: 127.0.0.1\n  data_dir: \(directory.path)\n"
+            let file = try directory.write(
+                Array("\(agent)  trust_bundle_path: /nowhere\n  join_token_file: /nowhere\n".utf8), to: "agent.yaml")
+            let run = ["agent", "run", "--config", file]
+            let both = ["--insecure-bootstrap", "--join-token", "t"]
+            let flags = try await self.run(run + both)
+            #expect(flags.errorText.contains("is writable by others (mode 777)"), "\(flags.errorText)")
+            let environment = try await self.run(
+                run, environment: ["SIGNET_AGENT_INSECURE_BOOTSTRAP": "true", "SIGNET_AGENT_JOIN_TOKEN": "t"])
+            #expect(environment.errorText.contains("is writable by others (mode 777)"), "\(environment.errorText)")
+            let flag = try await self.run(
+                run + ["--trust-bundle-path", "/nowhere/else"], environment: ["SIGNET_AGENT_INSECURE_BOOTSTRAP": "true"]
+            )
+            #expect(flag.errorText.contains("'agent.trust_bundle_path' is '/nowhere/else'"), "\(flag.errorText)")
+            let same = try await self.run(run + ["--join-token", "t", "--join-token-file", "/nowhere"])
+            #expect(
+                same.errorText == "signet: 'agent.join_token' and 'agent.join_token_file': give one of them\n")
+            #expect(same.status == 2)
+        }
+    }
+
+    @Test("config validate takes a file from standard input and counts the environment, as a start would")
+    func validateAsStarted() async throws {
+        let server = "server:\n  trust_domain: example.org\n  limits:\n    # all of them are commented out\n"
+        let validate = ["config", "validate", "--config", "-"]
+        let valid = try await runProcess(Self.signet, validate, input: Array(server.utf8), environment: [:])
+        #expect(valid.outputText == "-: valid\n", "\(valid.errorText)")
+        let environment = ["SIGNET_SERVER_BIND_PORT": "2x"]
+        let invalid = try await runProcess(Self.signet, validate, input: Array(server.utf8), environment: environment)
+        #expect(invalid.status == 2)
+        #expect(invalid.errorText.hasPrefix("signet: 'server.bind_port' is '2x'"), "\(invalid.errorText)")
+        let agent = "agent:\n  trust_domain: example.org\n  server_address: a.example\n"
+        let token = try await runProcess(
+            Self.signet, validate, input: Array("\(agent)  join_token_file: \"-\"\n".utf8), environment: [:])
+        #expect(token.outputText == "-: valid\n", "\(token.errorText)")
+        let twice = try await runProcess(
+            Self.signet, validate,
+            input: Array("\(agent)  join_token_file: \"-\"\n  trust_bundle_path: \"-\"\n".utf8), environment: [:])
+        #expect(
+            twice.errorText
+                == "signet: 'agent.trust_bundle_path' and 'agent.join_token_file': only one of them can be read from "
+                + "standard input\n")
+    }
+
+    @Test("levels as SPIRE's files write them", arguments: ["warn", "WARN", "DEBUG", "warning"])
+    func levels(name: String) async throws {
+        try await self.config("server:\n  trust_domain: example.org\n  log_level: \(name)\n") { path in
+            let result = try await self.run(["config", "validate", "--config", path])
+            #expect(result.status == 0, "\(result.errorText)")
         }
     }
 

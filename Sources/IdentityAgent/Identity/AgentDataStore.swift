@@ -1,4 +1,4 @@
-import FoundationEssentials
+package import FoundationEssentials
 import Glibc
 import KeyManagement
 package import SPIFFE
@@ -36,6 +36,18 @@ package actor AgentDataStore {
         for path in [self.dataPath, self.keyPath] {
             do { try PrivateFile.removeLeftovers(of: path) } catch { throw self.unusable(path, error) }
         }
+        return try self.stored()
+    }
+
+    /// Whether an identity that is valid at a time is there to be used.
+    ///
+    /// Nothing is changed: for those who do not run the agent.
+    package func hasIdentity(validAt now: Date) -> Bool {
+        guard let identity = try? self.stored()?.identity else { return false }
+        return now < identity.notAfter
+    }
+
+    private func stored() throws -> Stored? {
         guard let data = try self.read(self.dataPath, AgentData.init(parsing:)) else { return nil }
         guard data.trustDomain == self.trustDomain else {
             throw self.unusable(self.dataPath, AgentDataError.otherTrustDomain(data.trustDomain))

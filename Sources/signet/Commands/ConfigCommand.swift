@@ -1,4 +1,5 @@
 import ArgumentParser
+import FoundationEssentials
 
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -6,11 +7,13 @@ struct ConfigCommand: AsyncParsableCommand {
 }
 
 /// `signet config validate`: everything `server run` or `agent run` checks before it starts, and nothing started.
+///
+/// Environment variables count as they would for those two. Standard input is read for nothing but the file itself.
 struct ConfigValidate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "validate", abstract: "Check a configuration file; exit 2 says what is wrong.")
 
-    @Option(help: "The configuration file (YAML).") var config: String
+    @Option(help: "The configuration file (YAML); - is standard input.") var config: String
 
     func run() async throws {
         let file = try ConfigurationFile(path: self.config)
@@ -18,10 +21,11 @@ struct ConfigValidate: AsyncParsableCommand {
             throw ConfigurationError.noSection(path: self.config, expected: "server' or 'agent")
         }
         for section in ConfigurationSection.allCases where file.sections.contains(section) {
-            let settings = Settings(section: section, flags: [:], environment: [:], file: file)
+            let environment = ProcessInfo.processInfo.environment
+            let settings = Settings(section: section, flags: [:], environment: environment, file: file)
             switch section {
             case .server: _ = try ServerSettings(settings)
-            case .agent: _ = try AgentSettings(settings)
+            case .agent: _ = try await AgentSettings(settings, readsStandardInput: false).checkFiles(now: Date())
             }
         }
         Console.print("\(self.config): valid")

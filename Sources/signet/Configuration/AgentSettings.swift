@@ -1,3 +1,4 @@
+import FoundationEssentials
 import IdentityAgent
 import KeyManagement
 import PeerTransport
@@ -18,22 +19,35 @@ struct AgentSettings {
     /// The join token came by option, environment or configuration file, where others can see it.
     let joinTokenIsExposed: Bool
 
+    /// What could not be read of the files that are needed the first time.
+    private let unreadFiles: [ConfigurationError]
+
     /// Reads the section `agent`; the keys and their defaults are listed in ``ConfigurationSection/keys``.
     ///
-    /// The files that `trust_bundle_path` and `join_token_file` name are read here, so that what is wrong with them is
-    /// said before anything starts.
+    /// The files that `trust_bundle_path` and `join_token_file` name are read here; what is wrong with them,
+    /// ``checkFiles(now:)`` says.
     ///
+    /// - Parameter readsStandardInput: Whether `-` is read. Default: it is.
     /// - Throws: ``ConfigurationError`` naming the key.
-    init(_ settings: Settings) throws(ConfigurationError) {
+    init(_ settings: Settings, readsStandardInput: Bool = true) throws(ConfigurationError) {
         let trustDomain = try settings.trustDomain()
         let address = try settings.required("server_address", hint: "the host name or IP address of the Signet server")
         var agent = IdentityAgentConfiguration(
             trustDomain: trustDomain, serverAddress: address,
             serverPort: try settings.integer("server_port", in: 1...65535, default: 8081),
-            dataDirectory: settings.text("data_dir", default: DefaultPath.agentData),
-            socketPath: settings.text("socket_path", default: DefaultPath.agentSocket))
-        agent.bootstrap = try Self.bootstrap(settings, trustDomain: trustDomain)
-        agent.joinToken = try Self.joinToken(settings)
+            dataDirectory: try settings.folder("data_dir", default: DefaultPath.agentData),
+            socketPath: try settings.socketPath(default: DefaultPath.agentSocket))
+        try Self.checkStandardInput(settings)
+        var unreadFiles: [ConfigurationError] = []
+        switch try Self.bootstrap(settings, trustDomain: trustDomain, readsStandardInput: readsStandardInput) {
+        case .success(let bootstrap): agent.bootstrap = bootstrap
+        case .failure(let error): unreadFiles.append(error)
+        }
+        switch try Self.joinToken(settings, readsStandardInput: readsStandardInput) {
+        case .success(let token): agent.joinToken = token
+        case .failure(let error): unreadFiles.append(error)
+        }
+        self.unreadFiles = unreadFiles
         agent.workloadKeyType = try settings.choice("workload_x509_svid_key_type", default: KeyType.ecP256)
         agent.limits = try settings.limits()
         agent.version = SignetVersion.current
@@ -41,47 +55,88 @@ struct AgentSettings {
         self.logging = try LoggingSettings(settings)
         self.discoversWorkloadPath = try settings.flag("unix.discover_workload_path", default: true)
         self.workloadSizeLimit = try settings.integer("unix.workload_size_limit", in: 1...Int.max, default: 268_435_456)
-        self.joinTokenIsExposed = settings.text("join_token") != nil
+        self.joinTokenIsExposed = try Self.joinTokenKey(settings) == "join_token"
+    }
+
+    /// Refuses what could not be read of the files that `trust_bundle_path` and `join_token_file` name.
+    ///
+    /// An agent that has been attested needs neither: they may be gone.
+    ///
+    /// - Returns: What could not be read, where there is a valid identity on disk.
+    /// - Throws: ``ConfigurationError`` naming the key, where there is none.
+    func checkFiles(now: Date) async throws(ConfigurationError) -> [ConfigurationError] {
+        guard let first = self.unreadFiles.first else { return [] }
+        let store = AgentDataStore(directory: self.agent.dataDirectory, trustDomain: self.agent.trustDomain)
+        guard await store.hasIdentity(validAt: now) else { throw first }
+        return self.unreadFiles
     }
 
     private static func bootstrap(
-        _ settings: Settings, trustDomain: TrustDomain
-    ) throws(ConfigurationError) -> IdentityAgentConfiguration.Bootstrap {
-        let insecure = try settings.flag("insecure_bootstrap", default: false)
-        guard let path = settings.text("trust_bundle_path") else { return insecure ? .insecure : .identityOnDisk }
-        guard !insecure else {
-            throw .contradiction(
-                keys: [settings.name(of: "trust_bundle_path"), settings.name(of: "insecure_bootstrap")],
-                reason: "give one of them")
-        }
-        let bytes = try Self.read(
-            path, key: settings.name(of: "trust_bundle_path"), maxBytes: TrustBundle.maxDocumentBytes)
-        do {
-            switch try settings.choice("trust_bundle_format", default: BundleFormat.pem) {
-            case .spiffe:
-                return .bundle(try TrustBundle(parsing: bytes, trustDomain: trustDomain))
-            case .pem:
-                let certificates = try TrustBundle.parsePEM(String(decoding: bytes, as: UTF8.self))
-                return .bundle(TrustBundle(trustDomain: trustDomain, x509Authorities: certificates))
+        _ settings: Settings, trustDomain: TrustDomain, readsStandardInput: Bool
+    ) throws(ConfigurationError) -> Result<IdentityAgentConfiguration.Bootstrap, ConfigurationError> {
+        let insecure = "insecure_bootstrap"
+        let path = "trust_bundle_path"
+        _ = try settings.flag(insecure, default: false)
+        let format = try settings.choice("trust_bundle_format", default: BundleFormat.pem)
+        switch try settings.strongest(of: path, insecure, where: { $0 != "false" }) {
+        case insecure?: return .success(.insecure)
+        case path?:
+            return Result { () throws(ConfigurationError) in
+                let bundle = try Self.bundle(
+                    settings, format: format, trustDomain: trustDomain, readsStandardInput: readsStandardInput)
+                return bundle.map { .bundle($0) } ?? .identityOnDisk
             }
-        } catch let error as ConfigurationError {
-            throw error
-        } catch {
-            throw .invalid(
-                key: settings.name(of: "trust_bundle_path"), value: path, expected: "a trust bundle: \(error)")
+        default: return .success(.identityOnDisk)
         }
     }
 
-    private static func joinToken(_ settings: Settings) throws(ConfigurationError) -> String? {
-        guard let path = settings.text("join_token_file") else { return settings.text("join_token") }
-        let key = settings.name(of: "join_token_file")
-        guard settings.text("join_token") == nil else {
-            throw .contradiction(keys: [settings.name(of: "join_token"), key], reason: "give one of them")
+    /// - Returns: `nil` where it would come from standard input, which is not read.
+    private static func bundle(
+        _ settings: Settings, format: BundleFormat, trustDomain: TrustDomain, readsStandardInput: Bool
+    ) throws(ConfigurationError) -> TrustBundle? {
+        let key = settings.name(of: "trust_bundle_path")
+        let path = settings.text("trust_bundle_path", default: "")
+        guard path != "-" || readsStandardInput else { return nil }
+        let bytes = try Self.read(path, key: key, maxBytes: TrustBundle.maxDocumentBytes)
+        do {
+            switch format {
+            case .spiffe: return try TrustBundle(parsing: bytes, trustDomain: trustDomain)
+            case .pem:
+                let certificates = try TrustBundle.parsePEM(String(decoding: bytes, as: UTF8.self))
+                return TrustBundle(trustDomain: trustDomain, x509Authorities: certificates)
+            }
+        } catch {
+            throw .invalid(key: key, value: path, expected: "a trust bundle: \(error)")
         }
-        let bytes = try Self.read(path, key: key, maxBytes: 4096)
-        let token = String(decoding: bytes, as: UTF8.self).trimmingWhitespace()
-        guard !token.isEmpty else { throw .invalid(key: key, value: path, expected: "a file that holds a join token") }
-        return token
+    }
+
+    /// The key that gives the join token; `nil` when none does.
+    private static func joinTokenKey(_ settings: Settings) throws(ConfigurationError) -> String? {
+        try settings.strongest(of: "join_token", "join_token_file")
+    }
+
+    private static func joinToken(
+        _ settings: Settings, readsStandardInput: Bool
+    ) throws(ConfigurationError) -> Result<String?, ConfigurationError> {
+        guard let key = try Self.joinTokenKey(settings), let value = settings.text(key) else { return .success(nil) }
+        guard key == "join_token_file" else { return .success(value) }
+        guard value != "-" || readsStandardInput else { return .success(nil) }
+        return Result { () throws(ConfigurationError) in
+            let bytes = try Self.read(value, key: settings.name(of: key), maxBytes: 4096)
+            let token = String(decoding: bytes, as: UTF8.self).trimmingWhitespace()
+            guard !token.isEmpty else {
+                throw .invalid(key: settings.name(of: key), value: value, expected: "a file that holds a join token")
+            }
+            return token
+        }
+    }
+
+    /// Refuses two readers of standard input: the second would find nothing.
+    private static func checkStandardInput(_ settings: Settings) throws(ConfigurationError) {
+        let keys = ["trust_bundle_path", "join_token_file"]
+        guard keys.allSatisfy({ settings.text($0) == "-" }) else { return }
+        throw .contradiction(
+            keys: keys.map { settings.name(of: $0) }, reason: "only one of them can be read from standard input")
     }
 
     private static func read(_ path: String, key: String, maxBytes: Int) throws(ConfigurationError) -> [UInt8] {

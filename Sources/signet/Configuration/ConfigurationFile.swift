@@ -12,20 +12,17 @@ struct ConfigurationFile: Hashable {
     /// The sections the file has.
     private(set) var sections: Set<ConfigurationSection> = []
 
-    /// Reads and checks the file at `path`.
+    /// Reads and checks the file at `path`; `-` is standard input.
     ///
     /// - Throws: ``ConfigurationError``: unreadable, not YAML (duplicate keys included), an unknown section or key.
     init(path: String) throws(ConfigurationError) {
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(filePath: path))
+        let bytes: [UInt8]
+        do throws(InputFileError) {
+            bytes = try InputFile.read(path, maxBytes: Self.maxBytes)
         } catch {
-            throw .unreadableFile(path: path, reason: FileReason.of(error))
+            throw .unreadableFile(path: path, reason: error.reason)
         }
-        guard data.count <= Self.maxBytes else {
-            throw .unreadableFile(path: path, reason: "it is larger than \(Self.maxBytes) bytes")
-        }
-        guard let text = String(bytes: data, encoding: .utf8) else {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
             throw .notYAML(path: path, reason: "it is not UTF-8")
         }
         try self.init(path: path, text: text)
@@ -63,8 +60,15 @@ struct ConfigurationFile: Hashable {
             }
         } else if let scalar = node.scalar, !keys.isEmpty {
             guard section.keys.contains(where: { $0.path == key }) else {
+                // A section whose keys are all commented out.
+                if node.null != nil { return }
                 throw .invalid(
                     key: "\(section.rawValue).\(key)", value: scalar.string, expected: "a section with keys of its own")
+            }
+            guard node.null == nil else {
+                throw .invalid(
+                    key: "\(section.rawValue).\(key)", value: scalar.string,
+                    expected: "a value; remove the line to have the default")
             }
             self.values["\(section.rawValue).\(key)"] = scalar.string
         } else if keys.isEmpty, node.null != nil {

@@ -3,7 +3,7 @@ import FoundationEssentials
 
 /// The options every command that reads a configuration has, and the way from them to ``Settings``.
 struct ConfigurationOptions: ParsableArguments {
-    @Option(name: .long, help: "The configuration file (YAML).")
+    @Option(name: .long, help: "The configuration file (YAML); - is standard input.")
     var config: String?
 
     @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical.")

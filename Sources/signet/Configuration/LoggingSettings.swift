@@ -13,7 +13,7 @@ struct LoggingSettings: Hashable {
     let format: Format
 
     init(_ settings: Settings) throws(ConfigurationError) {
-        self.level = try settings.choice("log_level", default: LevelName.info).level
+        self.level = try Self.level(settings)
         self.format = try settings.choice("log_format", default: Format.text)
     }
 
@@ -25,25 +25,14 @@ struct LoggingSettings: Hashable {
         }
     }
 
-    /// Level names as SPIRE's files write them, in either case.
-    private enum LevelName: String, CaseIterable {
-        case trace, debug, info, notice, warning, error, critical
-        case spireTrace = "TRACE"
-        case spireDebug = "DEBUG"
-        case spireInfo = "INFO"
-        case spireWarn = "WARN"
-        case spireError = "ERROR"
-
-        var level: Logger.Level {
-            switch self {
-            case .trace, .spireTrace: .trace
-            case .debug, .spireDebug: .debug
-            case .info, .spireInfo: .info
-            case .notice: .notice
-            case .warning, .spireWarn: .warning
-            case .error, .spireError: .error
-            case .critical: .critical
-            }
+    /// Reads a level in upper or lower case, as SPIRE's files have it; `warn` is one of its names.
+    private static func level(_ settings: Settings) throws(ConfigurationError) -> Logger.Level {
+        guard let text = settings.text("log_level") else { return .info }
+        let name = text.lowercased()
+        guard let level = Logger.Level(rawValue: name == "warn" ? "warning" : name) else {
+            let names = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .invalid(key: settings.name(of: "log_level"), value: text, expected: "one of \(names)")
         }
+        return level
     }
 }

@@ -23,21 +23,21 @@ struct ServerSettings {
     /// - Throws: ``ConfigurationError`` naming the key.
     init(_ settings: Settings) throws(ConfigurationError) {
         let trustDomain = try settings.trustDomain()
-        let x509TTL = try settings.duration("default_x509_svid_ttl", default: .seconds(3600))
+        let x509TTL = try settings.lifetime("default_x509_svid_ttl", default: .seconds(3600))
         self.authority = try Self.authority(settings, trustDomain: trustDomain)
 
         var server = IdentityServerConfiguration(
-            trustDomain: trustDomain, socketPath: settings.text("socket_path", default: DefaultPath.serverSocket))
-        server.bindAddress = settings.text("bind_address", default: "0.0.0.0")
+            trustDomain: trustDomain, socketPath: try settings.socketPath(default: DefaultPath.serverSocket))
+        server.bindAddress = try settings.ipAddress("bind_address", default: "0.0.0.0")
         server.bindPort = try settings.integer("bind_port", in: 0...65535, default: 8081)
         server.defaultX509SVIDTTL = x509TTL
-        server.defaultJWTSVIDTTL = try settings.duration("default_jwt_svid_ttl", default: .seconds(300))
-        server.agentTTL = try settings.duration("agent_ttl", default: x509TTL)
+        server.defaultJWTSVIDTTL = try settings.lifetime("default_jwt_svid_ttl", default: .seconds(300))
+        server.agentTTL = try settings.lifetime("agent_ttl", default: x509TTL)
         server.minTLSVersion = try settings.choice("min_tls_version", default: TLSVersionName.v13).version
         server.limits = try settings.limits()
         self.server = server
 
-        self.dataDirectory = settings.text("data_dir", default: DefaultPath.serverData)
+        self.dataDirectory = try settings.folder("data_dir", default: DefaultPath.serverData)
         self.keyStorage = try settings.choice("key_manager", default: KeyStorage.disk)
         self.logging = try LoggingSettings(settings)
         try self.checkLifetimes()
@@ -48,7 +48,7 @@ struct ServerSettings {
     ) throws(ConfigurationError) -> AuthorityConfiguration {
         let caKeyType = try settings.choice("ca_key_type", default: KeyType.ecP256)
         let jwtKeyType = try settings.choice("jwt_key_type", default: caKeyType)
-        let caTTL = try settings.duration("ca_ttl", default: .seconds(86_400))
+        let caTTL = try settings.lifetime("ca_ttl", default: .seconds(86_400))
         do throws(AuthorityConfigurationError) {
             let standard = AuthoritySubject.standard
             return try AuthorityConfiguration(
@@ -59,8 +59,21 @@ struct ServerSettings {
                     commonName: settings.text("ca_subject.common_name") ?? standard.commonName),
                 jwtIssuer: settings.text("jwt_issuer"))
         } catch {
-            throw .refused(reason: "server: \(error)")
+            throw Self.refusal(error, settings)
         }
+    }
+
+    /// What the authorities refuse, under the name of its key.
+    private static func refusal(_ error: AuthorityConfigurationError, _ settings: Settings) -> ConfigurationError {
+        let key: String
+        switch error {
+        case .emptyLabel: key = "trust_domain"
+        case .invalidCATTL: key = "ca_ttl"
+        case .invalidJWTIssuer: key = "jwt_issuer"
+        case .invalidSubject(let part): key = "ca_subject.\(part.replacing(" ", with: "_"))"
+        default: return .refused(reason: "server: \(error)")
+        }
+        return .refused(reason: "'\(settings.name(of: key))' is '\(settings.text(key) ?? "")': \(error)")
     }
 
     /// Refuses default lifetimes that the authorities cannot always grant.

@@ -21,12 +21,17 @@ struct AgentRun: AsyncParsableCommand {
     @OptionGroup var flags: AgentFlags
 
     func run() async throws {
+        CoreFiles.refuse()
         OpenFiles.raiseLimit()
         let settings = try AgentSettings(
             self.options.settings(for: .agent, defaultPath: DefaultPath.agentConfiguration, flags: self.flags.values))
         let logger = settings.logging.logger(label: "signet.agent")
         if settings.joinTokenIsExposed {
             logger.warning("join token given where others can read it, prefer join_token_file")
+        }
+        for error in try await settings.checkFiles(now: Instants.system.now()) {
+            logger.notice(
+                "not needed: the agent has an identity", metadata: ["error": "\(error)"])
         }
         try DataDirectory.prepare(settings.agent.dataDirectory)
         let unix = UnixWorkloadAttestor(
