@@ -23,6 +23,50 @@ struct RestartsKeepIdentity {
         _ = (await second.stop(), await server.stop())
     }
 
+    @Test("the files of the first start may be gone at the second")
+    func filesOfTheFirstStart() async throws {
+        let deployment = try Deployment()
+        let server = try await deployment.startServer()
+        let config = deployment.directory.path("agent.yaml")
+        let first = try await deployment.startAgent()
+        let id = try await deployment.agentID()
+        #expect(await first.stop() == 0)
+        for name in ["join-token", "bundle.pem"] {
+            try FileManager.default.removeItem(atPath: deployment.directory.path(name))
+        }
+        try await deployment.signet("config", "validate", "--config", config)
+        let second = try RunningProgram(
+            Programs.signet, ["agent", "run", "--config", config], logPath: deployment.directory.path("agent.log"))
+        try await deployment.waitUntilHealthy(deployment.agentSocket, second)
+        #expect(try await deployment.agentID() == id)
+        #expect(await second.stop() == 0)
+
+        // Without the identity they are needed.
+        try FileManager.default.removeItem(atPath: deployment.directory.path("agent-data"))
+        let third = try await deployment.run(["agent", "run", "--config", config])
+        #expect(third.status == 2)
+        #expect(third.errorText.contains("'agent.trust_bundle_path'"), "\(third.errorText)")
+        _ = await server.stop()
+    }
+
+    @Test("workload watch outlives a restart of the agent")
+    func watchGoesOn() async throws {
+        let deployment = try Deployment()
+        let server = try await deployment.startServer()
+        let first = try await deployment.startAgent()
+        try await deployment.register("/workload", selector: Deployment.ownSelector)
+        let watch = try RunningProgram(
+            Programs.signet, ["workload", "watch", "--output", "json", "--socket-path", deployment.agentSocket],
+            logPath: deployment.directory.path("watch.log"))
+        _ = try await watch.line(containing: deployment.id("/workload"))
+        #expect(await first.stop() == 0)
+        let second = try await deployment.startAgent(token: "")
+        _ = try await watch.line(containing: deployment.id("/workload"))
+        #expect(watch.isRunning)
+        #expect(watch.log.contains("; asking again until interrupted"))
+        _ = (await watch.stop(), await second.stop(), await server.stop())
+    }
+
     @Test("an agent killed without warning comes back with its identity")
     func agentKilled() async throws {
         let deployment = try Deployment()

@@ -63,23 +63,3 @@ struct WorkloadFetchX509: AsyncParsableCommand {
         }
     }
 }
-
-/// `signet workload watch`: every change of this process's X509-SVIDs, until interrupted.
-struct WorkloadWatch: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "watch", abstract: "Print this process's X509-SVIDs at every change, until interrupted.")
-
-    @OptionGroup var workload: WorkloadOptions
-
-    func run() async throws {
-        try await self.workload.withAgent { client in
-            try await client.stream(
-                WorkloadAPIMethods.fetchX509SVID, .init(), metadata: WorkloadOptions.metadata
-            ) { updates in
-                for try await update in updates {
-                    try self.workload.show(update) { Console.print(try WorkloadFetchX509.text(update)) }
-                }
-            }
-        }
-    }
-}
