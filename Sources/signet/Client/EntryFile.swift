@@ -18,8 +18,9 @@ enum EntryFile {
     static func parse(_ bytes: [UInt8]) throws -> [Spire_Api_Types_Entry] {
         do {
             guard case .object(let root) = try JSON.parse(bytes, maxBytes: Self.maxBytes),
-                case .array(let items)? = root["entries"], root.members.count == 1
+                case .array(let items)? = root["entries"]
             else { throw UsageError("--data: expected {\"entries\": […]}") }
+            try Self.refuseFields(of: root, besides: ["entries"], at: nil)
             return try items.enumerated().map { index, item in
                 guard case .object(let object) = item else {
                     throw UsageError("--data: entries[\(index)] is not an object")
@@ -37,11 +38,11 @@ enum EntryFile {
             let field = "\(place).\(name)"
             switch name {
             case "entry_id", "id": entry.id = try Self.text(value, field)
-            case "spiffe_id": entry.spiffeID = try .init(argument: Self.text(value, field), option: field)
-            case "parent_id": entry.parentID = try .init(argument: Self.text(value, field), option: field)
+            case "spiffe_id": entry.spiffeID = try Self.id(value, field)
+            case "parent_id": entry.parentID = try Self.id(value, field)
             case "selectors": entry.selectors = try Self.selectors(value, field)
-            case "x509_svid_ttl", "ttl": entry.x509SvidTtl = try Int32(clamping: Self.number(value, field))
-            case "jwt_svid_ttl": entry.jwtSvidTtl = try Int32(clamping: Self.number(value, field))
+            case "x509_svid_ttl", "ttl": entry.x509SvidTtl = try Self.seconds(value, field)
+            case "jwt_svid_ttl": entry.jwtSvidTtl = try Self.seconds(value, field)
             case "federates_with": entry.federatesWith = try Self.texts(value, field)
             case "dns_names": entry.dnsNames = try Self.texts(value, field)
             case "hint": entry.hint = try Self.text(value, field)
@@ -49,20 +50,58 @@ enum EntryFile {
             case "admin": entry.admin = try Self.flag(value, field)
             case "downstream": entry.downstream = try Self.flag(value, field)
             case "store_svid": entry.storeSvid = try Self.flag(value, field)
+            case "additional_attributes": try Self.addAttributes(value, to: &entry, field)
             case "revision_number", "created_at": continue
             default: throw UsageError("--data: unknown field \(field)")
             }
         }
+        for name in ["spiffe_id", "parent_id", "selectors"] where object[name] == nil {
+            throw UsageError("--data: \(place).\(name) is required")
+        }
         return entry
+    }
+
+    private static func addAttributes(_ value: JSONValue, to entry: inout Spire_Api_Types_Entry, _ field: String) throws
+    {
+        guard case .object(let object) = value else { throw UsageError("--data: \(field): expected an object") }
+        for (name, value) in object.members {
+            let field = "\(field).\(name)"
+            switch name {
+            case "disable_x509_svid_prefetch":
+                entry.additionalAttributes.disableX509SvidPrefetch = try Self.flag(value, field)
+            case "jwt_svid_include_jti": entry.additionalAttributes.jwtSvidIncludeJti = try Self.flag(value, field)
+            default: throw UsageError("--data: unknown field \(field)")
+            }
+        }
+    }
+
+    private static func refuseFields(of object: JSONObject, besides known: Set<String>, at place: String?) throws {
+        guard let unknown = object.members.first(where: { !known.contains($0.name) })?.name else { return }
+        throw UsageError("--data: unknown field \(place.map { "\($0)." } ?? "")\(unknown)")
     }
 
     private static func selectors(_ value: JSONValue, _ field: String) throws -> [Spire_Api_Types_Selector] {
         try Self.items(value, field).enumerated().map { index, item in
+            let place = "\(field)[\(index)]"
             guard case .object(let object) = item, let type = object["type"], let selector = object["value"] else {
-                throw UsageError("--data: \(field)[\(index)]: expected type and value")
+                throw UsageError("--data: \(place): expected type and value")
             }
-            return try .init(argument: "\(Self.text(type, field)):\(Self.text(selector, field))")
+            try Self.refuseFields(of: object, besides: ["type", "value"], at: place)
+            let name = try Self.text(type, "\(place).type")
+            // Joined with the value it would be another selector.
+            guard !name.contains(":") else {
+                let better = name.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+                throw UsageError(
+                    "--data: \(place).type: '\(name)' contains ':'; the type is '\(better[0])', and the value begins "
+                        + "with '\(better[1]):'")
+            }
+            return try .init(
+                argument: "\(name):\(Self.text(selector, "\(place).value"))", option: "--data: \(place)")
         }
+    }
+
+    private static func id(_ value: JSONValue, _ field: String) throws -> Spire_Api_Types_SPIFFEID {
+        try .init(argument: Self.text(value, field), option: "--data: \(field)")
     }
 
     private static func items(_ value: JSONValue, _ field: String) throws -> [JSONValue] {
@@ -84,6 +123,13 @@ enum EntryFile {
             throw UsageError("--data: \(field): expected a whole number")
         }
         return whole
+    }
+
+    private static func seconds(_ value: JSONValue, _ field: String) throws -> Int32 {
+        guard let seconds = Int32(exactly: try Self.number(value, field)), seconds >= 0 else {
+            throw UsageError("--data: \(field): expected seconds from 0 to \(Int32.max)")
+        }
+        return seconds
     }
 
     private static func flag(_ value: JSONValue, _ field: String) throws -> Bool {

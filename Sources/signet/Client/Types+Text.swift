@@ -22,12 +22,12 @@ extension Spire_Api_Types_SPIFFEID {
 
 extension Spire_Api_Types_Selector {
     /// Parses a selector `type:value`.
-    init(argument text: String) throws {
+    init(argument text: String, option: String = "--selector") throws {
         let selector: Selector
         do {
             selector = try Selector(parsing: text)
         } catch {
-            throw UsageError("--selector: '\(text)': \(error)")
+            throw UsageError("\(option): '\(text)': \(error)")
         }
         self.init()
         self.type = selector.type

@@ -41,6 +41,11 @@ struct EntryContentOptions: ParsableArguments {
         return [try self.entry(id: id)]
     }
 
+    /// What the entries are called where one is to blame: with their place in the file, when there is one.
+    func names(of entries: [String]) -> [String] {
+        self.data == nil ? entries : entries.enumerated().map { "entries[\($0.offset)] \($0.element)" }
+    }
+
     private func entry(id: String?) throws -> Spire_Api_Types_Entry {
         guard let spiffeID else { throw UsageError("--spiffe-id is required") }
         guard !self.selector.isEmpty else { throw UsageError("--selector is required: at least one") }

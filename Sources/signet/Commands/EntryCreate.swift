@@ -25,8 +25,9 @@ struct EntryCreate: AsyncParsableCommand {
         try self.server.show(response) {
             for result in response.results where result.status.code == 0 { Console.print(result.entry.text) }
         }
-        let failures = zip(entries, response.results).filter { $1.status.code != 0 }
-        try BatchStatus.check(failures.map { ($0.spiffeID.text, $1.status) }, verb: "create")
+        let names = self.content.names(of: entries.map(\.spiffeID.text))
+        let failures = zip(names, response.results).filter { $1.status.code != 0 }
+        try BatchStatus.check(failures.map { ($0, $1.status) }, verb: "create")
     }
 }
 
@@ -56,8 +57,9 @@ struct EntryUpdate: AsyncParsableCommand {
         try self.server.show(response) {
             for result in response.results where result.status.code == 0 { Console.print(result.entry.text) }
         }
-        let failures = zip(entries, response.results).filter { $1.status.code != 0 }
-        try BatchStatus.check(failures.map { ($0.id, $1.status) }, verb: "update")
+        let names = self.content.names(of: entries.map(\.id))
+        let failures = zip(names, response.results).filter { $1.status.code != 0 }
+        try BatchStatus.check(failures.map { ($0, $1.status) }, verb: "update")
     }
 }
 

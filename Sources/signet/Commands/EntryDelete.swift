@@ -36,7 +36,8 @@ struct EntryDelete: AsyncParsableCommand {
         guard let file else { return [] }
         do throws(InputFileError) {
             let bytes = try InputFile.read(file, maxBytes: EntryFile.maxBytes)
-            return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).map(String.init)
+            return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+                .map { String($0).trimmingWhitespace() }.filter { !$0.isEmpty }
         } catch {
             throw UsageError("--file: cannot read \(file): \(error.reason)")
         }
