@@ -2,8 +2,9 @@
 # The main job before your eyes: a control plane, a node agent, two services that call each other over mutual TLS with
 # identities from a local socket, a stranger that gets nothing, and certificates that rotate under traffic.
 #
-#   BIN    the folder of the built programs (default: .build/release)
-#   KEEP   1 leaves everything running and prints what to type next
+#   BIN        the folder of the built programs (default: .build/release)
+#   DEMO_PORT  the server's port (default: one that the system chooses)
+#   KEEP       1 leaves everything running and prints what to type next
 set -euo pipefail
 
 BIN=${BIN:-$(cd "$(dirname "$0")/../.." && pwd)/.build/release}
@@ -86,24 +87,27 @@ server:
   data_dir: $work/data/server
   socket_path: $SIGNET_SERVER_SOCKET
   bind_address: 127.0.0.1
-  bind_port: ${DEMO_PORT:-18081}
+  bind_port: ${DEMO_PORT:-0}
 YAML
+# No process keeps the streams of this script: whoever reads them would wait for its end.
+"$BIN/signet" server run --config "$work/server.yaml" < /dev/null > "$work/log/server.log" 2>&1 &
+pids[server]=$!
+until_true "the server did not come up" 150 "$BIN/signet" healthcheck server
+server_port=$(sed -n 's/.*listening .*\[IPv4\].*:\([0-9][0-9]*\).*/\1/p' "$work/log/server.log" | head -n 1)
+[ -n "$server_port" ] || fail "the server does not say where it listens"
 cat > "$work/agent.yaml" << YAML
 agent:
   trust_domain: $domain
   data_dir: $work/data/agent
   socket_path: $SIGNET_AGENT_SOCKET
   server_address: 127.0.0.1
-  server_port: ${DEMO_PORT:-18081}
+  server_port: $server_port
   trust_bundle_path: $work/bundle.pem
   join_token_file: $work/join-token
 YAML
-"$BIN/signet" server run --config "$work/server.yaml" 2> "$work/log/server.log" &
-pids[server]=$!
-until_true "the server did not come up" 150 "$BIN/signet" healthcheck server
 "$BIN/signet" bundle show > "$work/bundle.pem"
 (umask 077 && "$BIN/signet" token generate | sed -n 's/^Token: //p' > "$work/join-token")
-"$BIN/signet" agent run --config "$work/agent.yaml" 2> "$work/log/agent.log" &
+"$BIN/signet" agent run --config "$work/agent.yaml" < /dev/null > "$work/log/agent.log" 2>&1 &
 pids[agent]=$!
 until_true "the agent did not come up" 150 "$BIN/signet" healthcheck agent
 agent=$("$BIN/signet" agent list | sed -n 's/^SPIFFE ID *: //p')
@@ -120,7 +124,7 @@ done
 
 say "3. orders calls payments over mutual TLS; each prints who the other is"
 ${as[payments]} "$work/bin/payments" serve --name payments --address 127.0.0.1 --port 0 --port-file "$work/run/port" \
-    --authorize "spiffe://$domain/orders" > "$work/log/payments.out" 2> "$work/log/payments.log" &
+    --authorize "spiffe://$domain/orders" < /dev/null > "$work/log/payments.out" 2> "$work/log/payments.log" &
 pids[payments]=$!
 until_true "payments did not come up" 150 test -s "$work/run/port"
 port=$(cat "$work/run/port")
