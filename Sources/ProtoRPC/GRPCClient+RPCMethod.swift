@@ -68,7 +68,7 @@ extension GRPCClient {
 }
 
 extension CallOptions {
-    fileprivate static func with(timeout: Duration?) -> CallOptions {
+    static func with(timeout: Duration?) -> CallOptions {
         var options = CallOptions.defaults
         options.timeout = timeout
         return options

@@ -50,6 +50,13 @@ final class FollowedStream<Value: Sendable>: Sendable {
         if case .waiting = self.state.current { self.state.publish(.waiting(error)) }
     }
 
+    /// The value and each replacement: the newest only, for a slow consumer.
+    func updates() -> some AsyncSequence<Result<Value, WorkloadAPIError>, Never> & Sendable {
+        self.state.updates().map { state in
+            Result { () throws(WorkloadAPIError) in try state.value }
+        }
+    }
+
     /// Waits until there is a value that `accept` accepts.
     ///
     /// - Parameter accept: What is waited for in a value; throws what is missing.

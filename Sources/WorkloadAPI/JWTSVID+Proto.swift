@@ -1,10 +1,11 @@
+import FoundationEssentials
 import SPIFFE
 import WorkloadAPIProtos
 
 extension SPIFFE.JWTSVID {
     /// Reads a response of FetchJWTSVID (SPIFFE Workload API §6.2.1).
     static func parse(
-        _ message: JWTSVIDResponse, requestedAudience: [String], requestedID: SPIFFEID?
+        _ message: JWTSVIDResponse, requestedAudience: [String], requestedID: SPIFFEID?, now: Date
     ) throws(WorkloadAPIMessageError) -> [SPIFFE.JWTSVID] {
         guard !message.svids.isEmpty else { throw .missing(field: "svids") }
         try limit(message.svids.count, to: WorkloadAPILimits.maxSVIDs, field: "svids")
@@ -13,6 +14,7 @@ extension SPIFFE.JWTSVID {
             let parsed = try SPIFFE.JWTSVID(svid)
             if let requestedID, parsed.id != requestedID { throw .unexpectedSPIFFEID(parsed.id) }
             guard Set(requestedAudience).isSubset(of: parsed.audience) else { throw .audienceMismatch(parsed.id) }
+            guard now < parsed.expiresAt else { throw .malformedJWTSVID(parsed.id, .expired(parsed.expiresAt)) }
             svids.append(parsed)
         }
         return svids

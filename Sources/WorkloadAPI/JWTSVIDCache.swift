@@ -10,7 +10,7 @@ struct JWTSVIDCache: Sendable {
     /// The order of the audience does not matter.
     struct Key: Hashable, Sendable {
         let audience: Set<String>
-        let spiffeID: SPIFFEID?
+        let selection: SVIDSelection
     }
 
     private struct Item {

@@ -40,10 +40,10 @@ public final class JWTSource: Service {
     ///
     /// - Parameters:
     ///   - audience: Who the token is for; at least one.
-    ///   - spiffeID: The identity that is wanted. Default: the server's first.
-    /// - Throws: ``WorkloadAPIError``.
-    public func token(for audience: Set<String>, spiffeID: SPIFFEID? = nil) async throws -> JWTSVID {
-        let key = JWTSVIDCache.Key(audience: audience, spiffeID: spiffeID)
+    ///   - selection: Whose token, where this process has several identities. Default: the server's first.
+    /// - Throws: ``WorkloadAPIError``; `.noSuchSVID` when no token is the selected one.
+    public func token(for audience: Set<String>, selection: SVIDSelection = .first) async throws -> JWTSVID {
+        let key = JWTSVIDCache.Key(audience: audience, selection: selection)
         let now = self.instants.now()
         if let svid = self.cache.withLock({ $0.fresh(key, now: now) }) { return svid }
         return try await self.flights.run(key) { try await self.fetch(key) }
@@ -51,15 +51,16 @@ public final class JWTSource: Service {
 
     private func fetch(_ key: JWTSVIDCache.Key) async throws -> JWTSVID {
         do {
-            let svids = try await self.client.fetchJWTSVIDs(audience: key.audience.sorted(), spiffeID: key.spiffeID)
-            guard let svid = svids.first else { throw WorkloadAPIError.invalidMessage(.missing(field: "svids")) }
+            let svids = try await self.client.fetchJWTSVIDs(
+                audience: key.audience.sorted(), spiffeID: key.selection.spiffeID)
+            let svid = try key.selection.select(from: svids)
             let now = self.instants.now()
             self.cache.withLock { $0.insert(svid, for: key, now: now) }
             return svid
         } catch let error as WorkloadAPIError {
             let now = self.instants.now()
             switch error {
-            case .permissionDenied:
+            case .permissionDenied, .noSuchSVID:
                 self.cache.withLock { $0.remove(key) }
                 throw error
             case .unavailable, .timedOut:
@@ -94,6 +95,13 @@ public final class JWTSource: Service {
     /// Throws as ``X509Source/current()``.
     public func bundles() throws(WorkloadAPIError) -> TrustBundles {
         try self.bundleStream.state.current.value
+    }
+
+    /// The JWT bundles and each replacement: the newest only, for a slow consumer.
+    ///
+    /// As ``X509Source/updates()``.
+    public func bundleUpdates() -> some AsyncSequence<Result<TrustBundles, WorkloadAPIError>, Never> & Sendable {
+        self.bundleStream.updates()
     }
 
     /// Waits until there are JWT bundles, and returns them.

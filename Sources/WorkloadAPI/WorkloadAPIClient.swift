@@ -73,9 +73,11 @@ public struct WorkloadAPIClient: Sendable {
         var request = JWTSVIDRequest()
         request.audience = audience
         if let spiffeID { request.spiffeID = spiffeID.uri }
-        let response = try await self.call(WorkloadAPIMethods.fetchJWTSVID, request)
+        let response = try await self.receive(WorkloadAPIMethods.fetchJWTSVID, request)
+        let now = self.instants.now()
         return try self.accepting { () throws(WorkloadAPIMessageError) in
-            try SPIFFE.JWTSVID.parse(response, requestedAudience: audience, requestedID: spiffeID)
+            try SPIFFE.JWTSVID.parse(
+                response.decoded(), requestedAudience: audience, requestedID: spiffeID, now: now)
         }
     }
 
@@ -89,8 +91,8 @@ public struct WorkloadAPIClient: Sendable {
         var request = ValidateJWTSVIDRequest()
         request.audience = audience
         request.svid = token
-        let response = try await self.call(WorkloadAPIMethods.validateJWTSVID, request)
-        return try self.accepting { () throws(WorkloadAPIMessageError) in try ValidatedJWTSVID(response) }
+        let response = try await self.receive(WorkloadAPIMethods.validateJWTSVID, request)
+        return try self.accepting { () throws(WorkloadAPIMessageError) in try ValidatedJWTSVID(response.decoded()) }
     }
 
     /// Follows a stream for as long as the task lives.
@@ -130,7 +132,7 @@ public struct WorkloadAPIClient: Sendable {
                 try await stream.open(connection, nil) { message in
                     received.set()
                     do {
-                        switch message {
+                        switch self.judge(message, of: stream) {
                         case .success(let value): try await handle(.received(value))
                         case .failure(let error): try await handle(.discarded(.invalidMessage(error)))
                         }
@@ -155,7 +157,7 @@ public struct WorkloadAPIClient: Sendable {
         let first = Slot<Result<Value, WorkloadAPIMessageError>>()
         try await self.connect { connection in
             try await stream.open(connection, self.timeout) { message in
-                first.put(message)
+                first.put(self.judge(message, of: stream))
                 return false
             }
         }
@@ -163,10 +165,29 @@ public struct WorkloadAPIClient: Sendable {
         return try self.accepting(message.get)
     }
 
+    /// A parsed message, when it is also good at this time.
+    private func judge<Value>(
+        _ message: Result<Value, WorkloadAPIMessageError>, of stream: WorkloadAPIStream<Value>
+    ) -> Result<Value, WorkloadAPIMessageError> {
+        let now = self.instants.now()
+        return Result { () throws(WorkloadAPIMessageError) in
+            let value = try message.get()
+            try stream.check(value, now)
+            return value
+        }
+    }
+
     /// Makes one call; for methods on the socket that are not the Workload API's own.
     package func call<Input, Output>(_ method: RPCMethod<Input, Output>, _ request: Input) async throws -> Output {
+        let response = try await self.receive(method, request)
+        return try self.accepting { () throws(WorkloadAPIMessageError) in try response.decoded() }
+    }
+
+    private func receive<Input, Output>(
+        _ method: RPCMethod<Input, Output>, _ request: Input
+    ) async throws -> ReceivedMessage<Output> {
         try await self.connect { connection in
-            try await connection.call(method, request, metadata: Self.securityHeader, timeout: self.timeout)
+            try await connection.receive(method, request, metadata: Self.securityHeader, timeout: self.timeout)
         }
     }
 

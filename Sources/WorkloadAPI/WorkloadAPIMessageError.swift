@@ -5,6 +5,8 @@ public import SPIFFE
 /// Fields are named as on the wire.
 @nonexhaustive
 public enum WorkloadAPIMessageError: Error, Hashable {
+    /// The bytes are no message of this kind.
+    case undecodable
     /// A mandatory field has its default value (SPIFFE Workload API §4.5).
     case missing(field: String)
     /// A field has more elements, or more bytes, than are accepted.
@@ -13,7 +15,10 @@ public enum WorkloadAPIMessageError: Error, Hashable {
     case malformedID(field: String, SPIFFEIDError)
     /// The certificates or the key are no X509-SVID.
     case malformedX509SVID(SPIFFEID, X509SVIDError)
-    /// The token is no JWT-SVID.
+    /// The SVID is not one that a peer with the same bundles would accept at this time: it has expired, or the
+    /// authorities it was sent with did not issue it.
+    case invalidX509SVID(SPIFFEID, X509SVIDError)
+    /// The token is no JWT-SVID, or has expired.
     case malformedJWTSVID(SPIFFEID, JWTSVIDError)
     /// The bundle of a trust domain cannot be parsed.
     case malformedBundle(TrustDomain, TrustBundleError)
@@ -34,11 +39,13 @@ public enum WorkloadAPIMessageError: Error, Hashable {
 extension WorkloadAPIMessageError: CustomStringConvertible {
     public var description: String {
         switch self {
+        case .undecodable: "the bytes are no message of this kind"
         case .missing(let field): "the mandatory field \(field) is empty"
         case .tooMany(let field, let limit): "the field \(field) exceeds \(limit)"
         case .malformedID(let field, let error): "the field \(field) holds no SPIFFE ID: \(error)"
         case .malformedX509SVID(let id, let error): "the X509-SVID of \(id) is malformed: \(error)"
-        case .malformedJWTSVID(let id, let error): "the JWT-SVID of \(id) is malformed: \(error)"
+        case .invalidX509SVID(let id, let error): "the X509-SVID of \(id) is not valid: \(error)"
+        case .malformedJWTSVID(let id, let error): "the JWT-SVID of \(id) cannot be used: \(error)"
         case .malformedBundle(let trustDomain, let error): "the bundle of \(trustDomain) is malformed: \(error)"
         case .bundleNamedByPath(let id): "a bundle is named \(id), which is no trust domain"
         case .contradictoryBundles(let trustDomain): "there are two different bundles for \(trustDomain)"

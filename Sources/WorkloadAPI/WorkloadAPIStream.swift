@@ -1,3 +1,4 @@
+package import FoundationEssentials
 import GRPCCore
 package import ProtoRPC
 public import SPIFFE
@@ -14,17 +15,22 @@ public struct WorkloadAPIStream<Value: Sendable>: Sendable {
             _ receive: @escaping @Sendable (Result<Value, WorkloadAPIMessageError>) async throws -> Bool
         ) async throws -> Void
 
+    /// Judges a parsed message at the time it came.
+    let check: @Sendable (_ value: Value, _ now: Date) throws(WorkloadAPIMessageError) -> Void
+
     /// A stream that is opened with an empty request.
     package init<Input: Message, Output: Message>(
         _ method: RPCMethod<Input, Output>,
-        parse: @escaping @Sendable (Output) throws(WorkloadAPIMessageError) -> Value
+        parse: @escaping @Sendable (Output) throws(WorkloadAPIMessageError) -> Value,
+        check: @escaping @Sendable (Value, Date) throws(WorkloadAPIMessageError) -> Void = { _, _ in }
     ) {
+        self.check = check
         self.open = { client, timeout, receive in
-            try await client.stream(
+            try await client.receiveStream(
                 method, Input(), metadata: WorkloadAPIClient.securityHeader, timeout: timeout
             ) { messages in
                 for try await message in messages {
-                    let parsed = Result { () throws(WorkloadAPIMessageError) in try parse(message) }
+                    let parsed = Result { () throws(WorkloadAPIMessageError) in try parse(message.decoded()) }
                     guard try await receive(parsed) else { return }
                 }
             }
@@ -35,9 +41,17 @@ public struct WorkloadAPIStream<Value: Sendable>: Sendable {
 extension WorkloadAPIStream<X509Context> {
     /// The X509-SVIDs of the process and the X.509 bundles to validate its peers with.
     public static var x509Context: Self {
-        Self(WorkloadAPIMethods.fetchX509SVID) { message throws(WorkloadAPIMessageError) in
-            try X509Context(message)
-        }
+        Self(
+            WorkloadAPIMethods.fetchX509SVID,
+            parse: { message throws(WorkloadAPIMessageError) in try X509Context(message) },
+            check: { context, now throws(WorkloadAPIMessageError) in try context.check(now: now) })
+    }
+}
+
+extension ReceivedMessage {
+    func decoded() throws(WorkloadAPIMessageError) -> Content {
+        guard case .decoded(let content) = self else { throw .undecodable }
+        return content
     }
 }
 

@@ -1,3 +1,4 @@
+import FoundationEssentials
 public import SPIFFE
 
 /// All that a process needs for X.509: its identities and whom it may trust, as of one message of the Workload API.
@@ -15,6 +16,19 @@ public struct X509Context: Sendable {
         self.svids = svids
         self.bundles = bundles
         self.revocationListsDER = revocationListsDER
+    }
+
+    /// Judges each SVID as a peer with these bundles would.
+    ///
+    /// An identity that nobody would accept is better not put in the place of one that somebody would.
+    func check(now: Date) throws(WorkloadAPIMessageError) {
+        for svid in self.svids {
+            do {
+                _ = try VerifiedX509SVID.validate(svid.certificates, bundles: self.bundles, now: now)
+            } catch {
+                throw .invalidX509SVID(svid.id, error)
+            }
+        }
     }
 
     /// One identity with the bundles it was sent with.

@@ -60,10 +60,29 @@ struct JWTSourceTests {
             #expect(try await source.token(for: ["db"]).audience == ["db"])
             #expect(try await source.token(for: ["db", "cache"]).audience == ["cache", "db"])
             let other = id("spiffe://example.org/other")
-            #expect(try await source.token(for: ["db"], spiffeID: other).id == other)
+            #expect(try await source.token(for: ["db"], selection: .spiffeID(other)).id == other)
             #expect(try await source.token(for: ["cache", "db"]).audience == ["cache", "db"])
         }
         #expect(self.api.calls.count == 3)
+    }
+
+    @Test("of several tokens the one with the hint is taken, and none in its place")
+    func hint() async throws {
+        for _ in 1...2 {
+            self.api.jwtSVID { [authority] request in
+                .with([
+                    try authority.jwtMessage(Self.web, audience: request.audience),
+                    try authority.jwtMessage("spiffe://example.org/2", audience: request.audience, hint: "b"),
+                ])
+            }
+        }
+        let source = try self.makeSource()
+        try await self.api.serve { () async throws in
+            #expect(try await source.token(for: ["db"], selection: .hint("b")).id.path == "/2")
+            await #expect(throws: WorkloadAPIError.noSuchSVID(.hint("c"))) {
+                try await source.token(for: ["db"], selection: .hint("c"))
+            }
+        }
     }
 
     @Test("while the Workload API is away a token serves until it expires")

@@ -70,7 +70,8 @@ final class ScriptedWorkloadAPI: Sendable {
         self.validation.withLock { $0.append(answer) }
     }
 
-    func client(instants: Instants = .system, seed: UInt64 = 1) throws -> WorkloadAPIClient {
+    /// - Parameter instants: The time at which SVIDs are judged. Default: that of the test authorities.
+    func client(instants: Instants = ManualInstants().instants, seed: UInt64 = 1) throws -> WorkloadAPIClient {
         WorkloadAPIClient(
             address: try WorkloadAPIAddress(socketPath: self.socketPath), instants: instants,
             makeGenerator: { SeededRandom(seed: seed) })
