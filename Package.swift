@@ -42,7 +42,9 @@ extension Target.Dependency {
     static let grpcPosix = Self.product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
     static let grpcProtobuf = Self.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
     static let httpTypes = Self.product(name: "HTTPTypes", package: "swift-http-types")
+    static let asyncHTTPClient = Self.product(name: "AsyncHTTPClient", package: "async-http-client")
     static let hummingbird = Self.product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = Self.product(name: "HummingbirdCore", package: "hummingbird")
     static let logging = Self.product(name: "Logging", package: "swift-log")
     static let inMemoryLogging = Self.product(name: "InMemoryLogging", package: "swift-log")
     static let metrics = Self.product(name: "Metrics", package: "swift-metrics")
@@ -71,6 +73,9 @@ let package = Package(
         .library(name: "AccessTokens", targets: ["AccessTokens"]),
         .library(name: "SPIFFE", targets: ["SPIFFE"]),
         .library(name: "SPIFFEFederation", targets: ["SPIFFEFederation"]),
+        .library(name: "SPIFFEGRPC", targets: ["SPIFFEGRPC"]),
+        .library(name: "SPIFFEHTTPClient", targets: ["SPIFFEHTTPClient"]),
+        .library(name: "SPIFFEHummingbird", targets: ["SPIFFEHummingbird"]),
         .library(name: "SPIFFETLS", targets: ["SPIFFETLS"]),
         .library(name: "ServiceAuthorization", targets: ["ServiceAuthorization"]),
         .library(name: "WorkloadAPI", targets: ["WorkloadAPI"]),
@@ -94,6 +99,7 @@ let package = Package(
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -146,6 +152,10 @@ let package = Package(
                 "Rotation", "SPIFFE", "SPIFFETLS", .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle,
                 .x509,
             ]),
+        // Each a product of its own, so that a service links only what it uses.
+        module("SPIFFEGRPC", ["SPIFFE", "SPIFFETLS", .grpcCore, .grpcPosix, .nioCore, .nioPosix]),
+        module("SPIFFEHTTPClient", ["SPIFFE", "SPIFFETLS", .asyncHTTPClient, .nioCore]),
+        module("SPIFFEHummingbird", ["SPIFFE", "SPIFFETLS", .hummingbird, .hummingbirdCore, .logging, .nioCore]),
         module("Datastore", ["Authority", "NodeAttestation", "Registration", "SPIFFE", .crypto, .grdb]),
 
         // 4: the two halves of the product, which never import each other
@@ -218,6 +228,12 @@ let package = Package(
         tests(
             "ProtoTests",
             ["ProtoRPC", "WorkloadAPIProtos", "ControlPlaneProtos", "TestSupport", .grpcCore, .swiftProtobuf]),
+        tests(
+            "SPIFFEAdapterTests",
+            [
+                "SPIFFEGRPC", "SPIFFEHTTPClient", "SPIFFEHummingbird", "SPIFFE", "SPIFFETLS", "TestSupport",
+                .asyncHTTPClient, .grpcCore, .grpcPosix, .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1,
+            ]),
         tests(
             "SPIFFETLSTests",
             [

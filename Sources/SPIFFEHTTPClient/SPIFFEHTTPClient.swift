@@ -1,0 +1,115 @@
+public import AsyncHTTPClient
+public import NIOCore
+public import SPIFFE
+public import SPIFFETLS
+
+/// AsyncHTTPClient over mutual TLS between workloads: an identity that replaces itself, servers known by SPIFFE ID.
+///
+/// ```swift
+/// let answer = try await withSPIFFEHTTPClient(source: identity, policy: .exactly(payments)) { client in
+///     try await client.execute(HTTPClientRequest(url: "https://10.0.0.7:8443/balance"), timeout: .seconds(5))
+/// }
+/// ```
+///
+/// A server is sent nothing before its X509-SVID is validated and authorized; its host name is not compared.
+/// Connections are kept and used again; a rotation takes effect with the next one. HTTP/1.1 only, no redirections (they
+/// would lead to servers that the policy was not written for), no proxies.
+public final class SPIFFEHTTPClient: Sendable {
+    /// How long a connection may take, the handshake included.
+    static let handshakeTimeout: TimeAmount = .seconds(10)
+
+    private let client: HTTPClient
+
+    /// Creates a client that has to be shut down; ``withSPIFFEHTTPClient(source:policy:configuration:_:)`` does so.
+    ///
+    /// - Parameters:
+    ///   - source: Where the SVID and the bundles come from; asked at every connection.
+    ///   - policy: Which servers are called.
+    ///   - configuration: Limits, timeouts and the pool. What it says of TLS, proxies, redirections, the version of HTTP
+    ///     and initializers of connections is not used.
+    public init(
+        source: any X509SVIDSource, policy: PeerPolicy, configuration: HTTPClient.Configuration = .init()
+    ) {
+        let tls = SPIFFETLSContexts(source: source, policy: policy, applicationProtocols: ["http/1.1"])
+        var configuration = configuration
+        configuration.proxy = nil
+        configuration.redirectConfiguration = .disallow
+        configuration.httpVersion = .http1Only
+        configuration.connectionPool.retryConnectionEstablishment = false
+        // A connection is given requests only after this has succeeded: see Docs/Decisions.
+        configuration.http1_1ConnectionDebugInitializer = { channel in
+            let deadline = channel.eventLoop.scheduleTask(in: Self.handshakeTimeout) { channel.close(promise: nil) }
+            let verified = channel.eventLoop.flatSubmit {
+                do {
+                    try channel.pipeline.syncOperations.addHandlers(tls.clientHandlers(), position: .first)
+                    return channel.spiffePeer()
+                } catch {
+                    return channel.eventLoop.makeFailedFuture(error)
+                }
+            }
+            verified.whenComplete { _ in deadline.cancel() }
+            // Once the pool knows of the failure: it must not learn of the close first.
+            verified.whenFailure { _ in channel.eventLoop.execute { channel.close(promise: nil) } }
+            return verified.map { _ in }
+        }
+        self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    /// Sends a request and returns the head of its response, whose body is then read.
+    ///
+    /// - Parameters:
+    ///   - request: Its URL is `https` and names a port, or means 443.
+    ///   - timeout: How long it may take until the body has been read.
+    /// - Throws: ``SPIFFEHTTPClientError``; ``SPIFFETLSError`` for a server that is refused; what the source throws when
+    ///   it has no identity; the errors of AsyncHTTPClient.
+    public func execute(_ request: HTTPClientRequest, timeout: TimeAmount) async throws -> HTTPClientResponse {
+        var request = request
+        request.url = try Self.plain(request.url)
+        return try await self.client.execute(request, timeout: timeout)
+    }
+
+    /// Closes the connections; calls that are under way fail.
+    public func shutdown() async throws {
+        try await self.client.shutdown()
+    }
+
+    /// The URL that AsyncHTTPClient is given, for which it adds no TLS of its own.
+    static func plain(_ url: String) throws(SPIFFEHTTPClientError) -> String {
+        let scheme = "https://"
+        guard url.prefix(scheme.count).lowercased() == scheme else { throw .notHTTPS }
+        let rest = url.dropFirst(scheme.count)
+        let authority = rest.prefix { !"/?#".contains($0) }
+        guard !authority.isEmpty, !authority.contains("@") else { throw .noHost }
+        // What follows the last bracket is no part of an IPv6 address.
+        let afterAddress = authority.split(separator: "]", omittingEmptySubsequences: false).last ?? authority
+        let port = afterAddress.contains(":") ? "" : ":443"
+        return "http://\(authority)\(port)\(rest.dropFirst(authority.count))"
+    }
+}
+
+/// Why a request is not sent.
+@nonexhaustive
+public enum SPIFFEHTTPClientError: Error, Hashable {
+    /// The URL is not one of `https`: without TLS nobody is known.
+    case notHTTPS
+    /// The URL names no host, or a user beside it.
+    case noHost
+}
+
+/// Runs `body` with a client, and shuts it down after.
+///
+/// Parameters are those of ``SPIFFEHTTPClient/init(source:policy:configuration:)``.
+public func withSPIFFEHTTPClient<Result>(
+    source: any X509SVIDSource, policy: PeerPolicy, configuration: HTTPClient.Configuration = .init(),
+    _ body: (SPIFFEHTTPClient) async throws -> Result
+) async throws -> Result {
+    let client = SPIFFEHTTPClient(source: source, policy: policy, configuration: configuration)
+    do {
+        let result = try await body(client)
+        try await client.shutdown()
+        return result
+    } catch {
+        try? await client.shutdown()
+        throw error
+    }
+}

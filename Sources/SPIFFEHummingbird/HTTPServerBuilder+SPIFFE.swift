@@ -1,0 +1,30 @@
+public import HummingbirdCore
+public import SPIFFE
+public import SPIFFETLS
+
+extension HTTPServerBuilder {
+    /// An HTTP/1.1 server over mutual TLS, with an identity that replaces itself and peers known by SPIFFE ID.
+    ///
+    /// ```swift
+    /// let app = Application(router: router, server: .spiffe(source: identity, policy: .exactly(orders)))
+    /// ```
+    ///
+    /// No request of a peer that is not authorized is ever read. Who sent a request is in ``SPIFFERequestContext`` and
+    /// in ``SPIFFEConnection/peer``.
+    ///
+    /// - Parameters:
+    ///   - source: Where the SVID and the bundles come from; asked at every connection.
+    ///   - policy: Which peers are let in.
+    ///   - connectionAge: How old a connection may become. Default: as old as it likes.
+    ///   - configuration: How HTTP/1.1 is spoken.
+    public static func spiffe(
+        source: any X509SVIDSource, policy: PeerPolicy, connectionAge: ConnectionAge? = nil,
+        configuration: HTTP1Channel.Configuration = .init()
+    ) -> HTTPServerBuilder {
+        let tls = SPIFFETLSContexts(
+            source: source, policy: policy, applicationProtocols: ["http/1.1"], connectionAge: connectionAge)
+        return HTTPServerBuilder { responder in
+            SPIFFEChannel(tls: tls, base: HTTP1Channel(responder: responder, configuration: configuration))
+        }
+    }
+}

@@ -1,0 +1,36 @@
+import HummingbirdCore
+import Logging
+import NIOCore
+import SPIFFE
+import SPIFFETLS
+
+/// A connection whose peer is verified before the one behind it sees anything.
+struct SPIFFEChannel<Base: ServerChildChannel>: ServerChildChannel {
+    typealias Value = Base.Value
+
+    let tls: SPIFFETLSContexts
+    let base: Base
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
+        channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandlers(self.tls.serverHandlers())
+            channel.closeUnlessVerified()
+        }.flatMap {
+            self.base.setup(channel: channel, logger: logger)
+        }
+    }
+
+    func handle(value: Base.Value, logger: Logger) async {
+        var peer: VerifiedX509SVID?
+        do {
+            peer = try await value.channel.spiffePeer().get()
+        } catch {
+            logger.debug("Peer refused", metadata: ["error": "\(error)"])
+            try? await value.channel.close()
+        }
+        // Also after a refusal: the connection's streams have to be read to their end.
+        await SPIFFEConnection.$peer.withValue(peer) {
+            await self.base.handle(value: value, logger: logger)
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+import SPIFFE
+import SPIFFEGRPC
+import SPIFFETLS
+import TestSupport
+import Testing
+
+@Suite("gRPC between workloads", .timeLimit(.minutes(1)))
+struct GRPCTests {
+    let fixture: Fixture
+
+    init() throws {
+        self.fixture = try Fixture()
+    }
+
+    /// Serves as `payments` while `body` runs.
+    private func withServer(
+        _ policy: PeerPolicy? = nil, connectionAge: ConnectionAge? = nil, seen: Recorded<String> = Recorded(),
+        _ body: (_ port: Int) async throws -> Void
+    ) async throws {
+        let transport = SPIFFEServerTransport(
+            address: .ipv4(host: "127.0.0.1", port: 0), source: self.fixture.payments,
+            policy: policy ?? .exactly(Fixture.orders), connectionAge: connectionAge)
+        try await withGRPCServer(transport: transport, services: [WhoAmI(seen: seen)]) { _ in
+            try await body(try #require(try await transport.listeningAddress.ipv4).port)
+        }
+    }
+
+    private func withClient(
+        _ port: Int, _ source: any X509SVIDSource, _ policy: PeerPolicy = .exactly(Fixture.payments),
+        _ body: (GRPCClient<HTTP2ClientTransport.Posix>) async throws -> Void
+    ) async throws {
+        try await withGRPCClient(
+            transport: .spiffe(target: .ipv4(address: "127.0.0.1", port: port), source: source, policy: policy)
+        ) { try await body($0) }
+    }
+
+    private func ask(
+        _ client: GRPCClient<HTTP2ClientTransport.Posix>, timeout: Duration = .seconds(10)
+    ) async throws -> String {
+        var options = CallOptions.defaults
+        options.timeout = timeout
+        // Between two connections a call waits for the next one.
+        options.waitForReady = true
+        return try await client.unary(
+            request: ClientRequest(message: "who am I"), descriptor: WhoAmI.method, serializer: Text(),
+            deserializer: Text(), options: options
+        ) { try $0.message }
+    }
+
+    @Test("each side knows the other by SPIFFE ID, and a call says who makes it")
+    func peers() async throws {
+        try await self.withServer { port async throws in
+            try await self.withClient(port, self.fixture.orders) { client async throws in
+                #expect(try await self.ask(client) == Fixture.orders.uri)
+            }
+        }
+    }
+
+    @Test("calls of several peers at once are each told their own")
+    func several() async throws {
+        try await self.withServer(.memberOf(self.fixture.authority.trustDomain)) { port async throws in
+            try await self.withClient(port, self.fixture.orders) { orders async throws in
+                try await self.withClient(port, self.fixture.payments) { payments async throws in
+                    for _ in 1...5 {
+                        async let first = self.ask(orders)
+                        async let second = self.ask(payments)
+                        #expect(try await first == Fixture.orders.uri)
+                        #expect(try await second == Fixture.payments.uri)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("a server with another SPIFFE ID is called by nobody")
+    func wrongServer() async throws {
+        let seen = Recorded<String>()
+        try await self.withServer(seen: seen) { port async throws in
+            try await self.withClient(port, self.fixture.orders, .exactly(id("spiffe://example.org/other"))) {
+                client async throws in
+                await #expect(throws: RPCError.self) { try await self.ask(client, timeout: .milliseconds(500)) }
+            }
+        }
+        #expect(seen.values == [])
+    }
+
+    @Test("a client that another authority vouches for, or that the policy does not name, is not heard")
+    func wrongClients() async throws {
+        let seen = Recorded<String>()
+        try await self.withServer(seen: seen) { port async throws in
+            for source in [self.fixture.impostor, self.fixture.payments] {
+                try await self.withClient(port, source) { client async throws in
+                    await #expect(throws: RPCError.self) { try await self.ask(client, timeout: .milliseconds(500)) }
+                }
+            }
+        }
+        #expect(seen.values == [])
+    }
+
+    @Test("SVIDs rotate under traffic without a failed call, on both sides")
+    func rotation() async throws {
+        let seen = Recorded<String>()
+        try await self.withServer(seen: seen) { port async throws in
+            for _ in 1...10 {
+                try self.fixture.rotate()
+                try await self.withClient(port, self.fixture.orders) { client async throws in
+                    for _ in 1...10 { #expect(try await self.ask(client) == Fixture.orders.uri) }
+                }
+            }
+        }
+        #expect(seen.values.count == 100)
+        #expect(Set(seen.values).count == 10)
+    }
+
+    @Test("a connection that is too old is closed, and the next one has the new identity")
+    func age() async throws {
+        let seen = Recorded<String>()
+        let age = ConnectionAge(maximum: .milliseconds(50), grace: .seconds(5))
+        try await self.withServer(connectionAge: age, seen: seen) { port async throws in
+            try await self.withClient(port, self.fixture.orders) { client async throws in
+                #expect(try await self.ask(client) == Fixture.orders.uri)
+                try self.fixture.rotate()
+                // A call that meets the end of its connection is refused unread, and is for the caller to repeat.
+                while Set(seen.values).count < 2 { _ = try? await self.ask(client) }
+            }
+        }
+    }
+}
+
+/// Answers with the SPIFFE ID of who asks.
+struct WhoAmI: RegistrableRPCService {
+    static let method = MethodDescriptor(fullyQualifiedService: "test.WhoAmI", method: "Ask")
+
+    let seen: Recorded<String>
+
+    func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+        router.registerHandler(forMethod: Self.method, deserializer: Text(), serializer: Text()) { _, context in
+            self.seen.append(context.spiffePeer?.serialNumber ?? "")
+            let answer = context.spiffePeer?.id.uri ?? "nobody"
+            return StreamingServerResponse { writer in
+                try await writer.write(answer)
+                return [:]
+            }
+        }
+    }
+}
+
+/// Text as it is.
+struct Text: MessageSerializer, MessageDeserializer {
+    func serialize<Bytes: GRPCContiguousBytes>(_ message: String) throws -> Bytes {
+        Bytes(message.utf8)
+    }
+
+    func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> String {
+        unsafe bytes.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
+    }
+}
