@@ -77,6 +77,7 @@ let package = Package(
         .library(name: "SPIFFEHTTPClient", targets: ["SPIFFEHTTPClient"]),
         .library(name: "SPIFFEHummingbird", targets: ["SPIFFEHummingbird"]),
         .library(name: "SPIFFETLS", targets: ["SPIFFETLS"]),
+        .library(name: "SPIFFETesting", targets: ["SPIFFETesting"]),
         .library(name: "ServiceAuthorization", targets: ["ServiceAuthorization"]),
         .library(name: "WorkloadAPI", targets: ["WorkloadAPI"]),
     ],
@@ -156,6 +157,13 @@ let package = Package(
         module("SPIFFEGRPC", ["SPIFFE", "SPIFFETLS", .grpcCore, .grpcPosix, .nioCore, .nioPosix]),
         module("SPIFFEHTTPClient", ["SPIFFE", "SPIFFETLS", .asyncHTTPClient, .nioCore]),
         module("SPIFFEHummingbird", ["SPIFFE", "SPIFFETLS", .hummingbird, .hummingbirdCore, .logging, .nioCore]),
+        // For the tests of services: the one library that links the authority.
+        module(
+            "SPIFFETesting",
+            [
+                "Authority", "JOSE", "KeyManagement", "PeerTransport", "ProtoRPC", "Rotation", "SPIFFE", "WorkloadAPI",
+                "WorkloadAPIProtos", .crypto, .grpcCore, .logging, .swiftProtobuf, .x509,
+            ]),
         module("Datastore", ["Authority", "NodeAttestation", "Registration", "SPIFFE", .crypto, .grdb]),
 
         // 4: the two halves of the product, which never import each other
@@ -234,6 +242,9 @@ let package = Package(
                 "SPIFFEGRPC", "SPIFFEHTTPClient", "SPIFFEHummingbird", "SPIFFE", "SPIFFETLS", "TestSupport",
                 .asyncHTTPClient, .grpcCore, .grpcPosix, .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1,
             ]),
+        tests(
+            "SPIFFETestingTests",
+            ["SPIFFETesting", "SPIFFE", "SPIFFETLS", "WorkloadAPI", .logging, .nioCore, .nioPosix]),
         tests(
             "SPIFFETLSTests",
             [
