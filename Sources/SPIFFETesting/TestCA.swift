@@ -71,6 +71,7 @@ public struct TestCA: Sendable {
     /// Issues a JWT-SVID and returns the token.
     ///
     /// - Parameters:
+    ///   - path: That of its SPIFFE ID.
     ///   - audience: One or more.
     ///   - lifetime: From now; a second or more. Default: five minutes.
     public func jwtSVID(_ path: String, audience: [String], lifetime: Duration = .seconds(300)) throws -> String {

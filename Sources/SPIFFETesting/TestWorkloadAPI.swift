@@ -183,7 +183,9 @@ public final class TestWorkloadAPI: Sendable {
 
 /// Serves a Workload API on a Unix socket of its own while `body` runs.
 ///
-/// - Parameter ca: Who issues what is granted.
+/// - Parameters:
+///   - ca: Who issues what is granted.
+///   - body: What runs meanwhile.
 /// - Throws: What `body` throws; what opening the socket threw.
 public func withTestWorkloadAPI<Result>(
     _ ca: TestCA, _ body: (TestWorkloadAPI) async throws -> Result

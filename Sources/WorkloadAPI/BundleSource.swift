@@ -16,7 +16,9 @@ public final class BundleSource: Service {
 
     /// Creates a source that holds nothing until ``run()`` has received something.
     ///
-    /// - Parameter logger: Told when the Workload API fails and when it is back.
+    /// - Parameters:
+    ///   - client: Whom to ask.
+    ///   - logger: Told when the Workload API fails and when it is back.
     public convenience init(client: WorkloadAPIClient, logger: Logger = Logger(label: "spiffe.bundle-source")) {
         self.init(client: client, logger: logger, instants: .system)
     }

@@ -82,6 +82,7 @@ public final class JWTSource: Service {
     /// Validates a caller's JWT-SVID without a call, against the bundles that ``run()`` follows.
     ///
     /// - Parameters:
+    ///   - token: In compact serialization.
     ///   - audience: The audience the token must be for: this service.
     ///   - leeway: How far the clocks may differ; 0 to 60 s. Default: none.
     /// - Throws: ``WorkloadAPIError`` where there are no bundles; `JWTSVIDError` where the token is not valid.

@@ -12,9 +12,11 @@ import ServiceLifecycle
 /// ```
 ///
 /// - Parameters:
+///   - client: Whom to ask.
 ///   - selection: Which SVID to use where there are several. Default: the server's first.
 ///   - timeout: How long to wait for the identity; above zero. Default: 30 s.
 ///   - logger: Told when the Workload API fails and when it is back.
+///   - body: What runs meanwhile.
 /// - Throws: What ``X509Source/waitUntilReady(timeout:)`` throws before `body` is called, then what `body` throws.
 public func withX509Source<Result>(
     client: WorkloadAPIClient, selection: SVIDSelection = .first, timeout: Duration = .seconds(30),

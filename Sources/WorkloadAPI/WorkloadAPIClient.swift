@@ -85,7 +85,9 @@ public struct WorkloadAPIClient: Sendable {
     ///
     /// To be preferred to local validation (SPIFFE Workload API §6.3): the server has every bundle and every rule.
     ///
-    /// - Parameter audience: The audience the token must be for: this service.
+    /// - Parameters:
+    ///   - token: In compact serialization.
+    ///   - audience: The audience the token must be for: this service.
     /// - Throws: ``WorkloadAPIError/invalidArgument(_:)`` when the token is not valid; the text says why.
     public func validateJWTSVID(_ token: String, audience: String) async throws -> ValidatedJWTSVID {
         var request = ValidateJWTSVIDRequest()

@@ -21,6 +21,7 @@ public final class X509Source: X509SVIDSource, Service {
     /// Creates a source that holds nothing until ``run()`` has received something.
     ///
     /// - Parameters:
+    ///   - client: Whom to ask.
     ///   - selection: Which SVID to use where there are several. Default: the server's first.
     ///   - logger: Told when the Workload API fails and when it is back.
     public convenience init(
