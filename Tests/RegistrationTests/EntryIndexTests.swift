@@ -6,6 +6,16 @@ import Testing
 
 @Suite("The index of entries", .timeLimit(.minutes(1)))
 struct EntryIndexTests {
+    @Test("tells whether an ID is the parent of any entry")
+    func parents() throws {
+        var index = EntryIndex([try Fixture.entry("1", "/a", parent: "/agent")])
+        let (agent, other) = (try Fixture.id("/agent"), try Fixture.id("/a"))
+        #expect(index.hasEntries(parentID: agent))
+        #expect(!index.hasEntries(parentID: other))
+        index.apply(removals: ["1"])
+        #expect(!index.hasEntries(parentID: agent))
+    }
+
     @Test("entries are found by id, by parent and by SPIFFE ID, ordered by id")
     func lookups() throws {
         let entries = [

@@ -26,6 +26,15 @@ struct AgentWatch: Sendable {
         case resumption(after: UInt64)
         /// The agent gets everything anew.
         case everything
+
+        /// Entries have expired, or have not after all, at this position.
+        mutating func touch(_ ids: Set<String>, at number: UInt64) {
+            switch self {
+            case .nothing: self = .changes(after: number, touched: ids)
+            case .changes(let seen, let touched): self = .changes(after: seen, touched: touched.union(ids))
+            case .resumption, .everything: return
+            }
+        }
     }
 
     /// Why a stream ends before the agent wants it to.

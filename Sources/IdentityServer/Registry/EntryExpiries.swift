@@ -18,6 +18,8 @@ package struct EntryExpiries: Sendable {
     private var waiting: [Expiry] = []
     /// How often an expired entry was looked at.
     private var expired: [String: Int] = [:]
+    /// The time that was noted last.
+    private var now = Date.distantPast
 
     package init() {}
 
@@ -47,7 +49,9 @@ package struct EntryExpiries: Sendable {
     ///
     /// - Returns: What has expired since the last time, and what had by a clock that was set back since.
     package mutating func follow(now: Date) -> (expired: [String], revived: [String]) {
-        let revived = self.expired.keys.filter { id in self.dates[id].map { $0 > now } ?? true }
+        // Time that goes on revives nothing.
+        let revived = now < self.now ? self.expired.keys.filter { id in self.dates[id].map { $0 > now } ?? true } : []
+        self.now = now
         for id in revived {
             self.expired[id] = nil
             if let date = self.dates[id] { self.push(Expiry(date: date, id: id)) }

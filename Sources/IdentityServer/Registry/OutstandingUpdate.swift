@@ -59,7 +59,7 @@ struct OutstandingUpdate: Sendable {
         guard ever == self.entries.aliases(agentSelectors: self.agentSelectors, now: .distantFuture) else { return nil }
         var expiring: Set<String> = []
         for entry in self.entries.authorizedEntries(for: self.roots, now: .distantPast) where entry.expiresAt != nil {
-            guard self.entries.entries(parentID: entry.spiffeID).isEmpty else { return nil }
+            guard !self.entries.hasEntries(parentID: entry.spiffeID) else { return nil }
             expiring.insert(entry.id)
         }
         return expiring

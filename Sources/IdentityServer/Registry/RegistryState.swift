@@ -97,22 +97,21 @@ struct RegistryState: Sendable {
     /// No number of the change log says so: streams are told the entries themselves.
     mutating func followClock(now: Date) -> (woken: [WakeUp], expired: Int) {
         let (expired, revived) = self.expiries.follow(now: now)
-        var woken: [WakeUp] = []
+        var touched: [UInt64: Set<String>] = [:]
+        var overturned: Set<UInt64> = []
         var movesAliases = false
-        let number = self.position.number
         for entry in (expired + revived).compactMap({ self.entries[$0] }) {
-            let isParent = !self.entries.entries(parentID: entry.spiffeID).isEmpty
-            woken += self.markPending(below: self.lineage(of: entry)) { pending in
-                switch pending {
-                case .everything, .resumption: break
-                case .nothing where !isParent: pending = .changes(after: number, touched: [entry.id])
-                case .changes(let seen, let touched) where !isParent:
-                    pending = .changes(after: seen, touched: touched.union([entry.id]))
-                case .nothing, .changes: pending = .everything
-                }
+            let concerned = self.watchIDs(below: self.lineage(of: entry))
+            if self.entries.hasEntries(parentID: entry.spiffeID) {
+                overturned.formUnion(concerned)
+            } else {
+                for id in concerned { touched[id, default: []].insert(entry.id) }
             }
             movesAliases = movesAliases || entry.parentID == self.serverID
         }
+        for (id, entryIDs) in touched { self.watches[id]?.pending.touch(entryIDs, at: self.position.number) }
+        for id in overturned { self.watches[id]?.pending = .everything }
+        var woken = overturned.union(touched.keys).compactMap { self.watches[$0]?.wakeUp }
         if movesAliases { woken += self.followAliases(of: self.watches.keys, now: now) }
         return (woken, expired.count)
     }
@@ -144,10 +143,7 @@ struct RegistryState: Sendable {
         let movesOthers = movedParents || movedAliases || inForce.contains { self.movesOthers($0) }
         self.history.append(
             ChangeHistory.Record(number: position.number, touches: touches, movesOthers: movesOthers))
-        let number = self.position.number
-        let woken = self.markPending(below: touches.reduce(into: []) { $0.formUnion($1.lineage) }) { pending in
-            if pending == .nothing { pending = .changes(after: number, touched: []) }
-        }
+        let woken = self.markPending(below: touches.reduce(into: []) { $0.formUnion($1.lineage) })
         self.advance(to: position)
         return movedAliases ? woken + self.followAliases(of: self.watches.keys, now: now) : woken
     }
@@ -160,7 +156,7 @@ struct RegistryState: Sendable {
             return false
         }
         return [change.before, change.after].contains { entry in
-            entry.map { !self.entries.entries(parentID: $0.spiffeID).isEmpty } ?? false
+            entry.map { self.entries.hasEntries(parentID: $0.spiffeID) } ?? false
         }
     }
 
@@ -171,17 +167,18 @@ struct RegistryState: Sendable {
         }
     }
 
-    /// Changes what is pending for the streams below `lineage`.
-    private mutating func markPending(
-        below lineage: Set<SPIFFEID>, _ mark: (inout AgentWatch.Pending) -> Void
-    ) -> [WakeUp] {
-        let concerned = lineage.reduce(into: Set<UInt64>()) { $0.formUnion(self.watchesByRoot[$1] ?? []) }
-        return concerned.compactMap { id in
-            guard var watch = self.watches[id] else { return nil }
-            mark(&watch.pending)
-            self.watches[id] = watch
-            return watch.wakeUp
+    /// Notes that the change about to get a number concerns the streams below `lineage`.
+    private mutating func markPending(below lineage: Set<SPIFFEID>) -> [WakeUp] {
+        self.watchIDs(below: lineage).compactMap { id in
+            if self.watches[id]?.pending == .nothing {
+                self.watches[id]?.pending = .changes(after: self.position.number, touched: [])
+            }
+            return self.watches[id]?.wakeUp
         }
+    }
+
+    private func watchIDs(below lineage: Set<SPIFFEID>) -> Set<UInt64> {
+        lineage.reduce(into: []) { $0.formUnion(self.watchesByRoot[$1] ?? []) }
     }
 
     /// Finds the aliases of agents with open streams anew; a stream that gained or lost one gets everything anew.

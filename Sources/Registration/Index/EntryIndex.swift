@@ -60,6 +60,11 @@ package struct EntryIndex: Sendable {
         self.byParent[parentID].map { Array($0.entries()) } ?? []
     }
 
+    /// Whether any entry has this parent.
+    package func hasEntries(parentID: SPIFFEID) -> Bool {
+        self.byParent[parentID] != nil
+    }
+
     package func entries(spiffeID: SPIFFEID) -> [RegistrationEntry] {
         self.bySPIFFEID[spiffeID].map { Array($0.entries()) } ?? []
     }

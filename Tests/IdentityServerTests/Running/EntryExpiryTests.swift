@@ -64,6 +64,28 @@ struct EntryExpiryTests {
         }
     }
 
+    @Test("what expires at one moment is told in one message")
+    func together() async throws {
+        try await withControlPlane { plane async throws in
+            let agent = try await plane.newAgent()
+            let expiry = plane.time.now.addingTimeInterval(60)
+            let entries = (0..<1_000).map { self.makeEntry("/\($0)", below: agent, at: expiry) }
+            try await plane.local { client async throws in
+                _ = try await client.call(EntryMethods.batchCreateEntry, .with { $0.entries = entries })
+            }
+            try await plane.remote(as: agent) { client async throws in
+                try await client.stream(SyncMethods.watchAuthorizedEntries, .init()) { responses async throws in
+                    let updates = Messages(responses)
+                    while try #require(try await updates.next()).more {}
+                    plane.time.advance(to: expiry)
+                    let update = try #require(try await updates.next())
+                    #expect(Set(update.removedEntryIds) == Set(entries.map(\.id)))
+                    #expect(!update.more)
+                }
+            }
+        }
+    }
+
     @Test("an expired parent takes what is below it along")
     func parent() async throws {
         try await withControlPlane { plane async throws in
