@@ -6,6 +6,10 @@ enum ControlPlaneLimits {
     static let maxBatchSVIDs = 500
     /// Entries in one message of `SyncAuthorizedEntries` and `WatchAuthorizedEntries`, as SPIRE's servers send.
     static let entryPageSize = 500
+    /// The entries of one message, in bytes on the wire, unless it has one alone: half of what gRPC clients take.
+    static let entryPageBytes = 2 << 20
+    /// Entries that a stream is told one by one; where more have changed it is told everything.
+    static let maxToldChanges = 10_000
     /// Streams of `WatchAuthorizedEntries` that one agent has open at once.
     ///
     /// It needs one; others may be of connections whose end was not noticed yet.

@@ -18,7 +18,7 @@ struct OutstandingUpdate: Sendable {
 
     /// What brings the agent up to the position.
     func update(now: Date) -> AgentWatch.Update {
-        guard let touched = self.touched() else {
+        guard let touched = self.touched(), touched.count <= ControlPlaneLimits.maxToldChanges else {
             return AgentWatch.Update(
                 isFull: true, entries: self.entries.authorizedEntries(for: self.roots, now: now), removedEntryIDs: [],
                 position: self.position)

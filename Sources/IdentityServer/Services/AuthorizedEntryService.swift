@@ -27,7 +27,7 @@ struct AuthorizedEntryService: Sendable {
 
     /// The entries as they are when the stream begins.
     ///
-    /// Up to one page is sent at once. More are sent as pages of revisions; the agent then asks for those it does not
+    /// What one message takes is sent at once. More are sent as pages of revisions; the agent then asks for those it does not
     /// have, by ID, as often as it likes.
     func syncAuthorizedEntries(
         _ requests: RPCRequests<Spire_Api_Server_Entry_V1_SyncAuthorizedEntriesRequest>, _ call: Call,
@@ -40,7 +40,7 @@ struct AuthorizedEntryService: Sendable {
             if isFirst {
                 isFirst = false
                 mask = try Self.checkedMask(request)
-                guard entries.count > ControlPlaneLimits.entryPageSize else {
+                guard entries.entryPages.count > 1 else {
                     return try await writer.write(.with { $0.entries = entries.map { $0.proto(mask) } })
                 }
                 try await self.send(revisionsOf: entries, to: writer)
@@ -91,7 +91,7 @@ struct AuthorizedEntryService: Sendable {
         }
         let wanted = Set(ids)
         let found = entries.filter { wanted.contains($0.id) }
-        for page in found.pages(of: ControlPlaneLimits.entryPageSize) {
+        for page in found.entryPages {
             try await writer.write(
                 .with {
                     $0.entries = page.items.map { $0.proto(mask) }

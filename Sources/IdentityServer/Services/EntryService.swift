@@ -32,7 +32,7 @@ struct EntryService: Sendable {
         return .with { $0.count = Int32(clamping: count) }
     }
 
-    /// One page of the entries, ordered by ID.
+    /// One page of the entries, ordered by ID: as many as are asked for, or as one message takes.
     func listEntries(
         _ request: Spire_Api_Server_Entry_V1_ListEntriesRequest, _ call: Call
     ) throws -> Spire_Api_Server_Entry_V1_ListEntriesResponse {
@@ -41,9 +41,10 @@ struct EntryService: Sendable {
         let size = try PageSize(request.pageSize)
         let page = self.plane.registry.entries.page(
             filter, after: request.pageToken.isEmpty ? nil : request.pageToken, limit: size.count)
+        let entries = page.entries.prefix(bytes: ControlPlaneLimits.entryPageBytes)
         return .with {
-            $0.entries = page.entries.map { $0.proto(request.hasOutputMask ? request.outputMask : nil) }
-            $0.nextPageToken = page.next ?? ""
+            $0.entries = entries.map { $0.proto(request.hasOutputMask ? request.outputMask : nil) }
+            $0.nextPageToken = (entries.count < page.entries.count ? entries.last?.id : page.next) ?? ""
         }
     }
 

@@ -74,7 +74,7 @@ struct SyncService: Sendable {
     /// Sends an update in pages; only the last of them moves the agent's position.
     private func send(_ update: AgentWatch.Update, _ bundle: Spire_Api_Types_Bundle?, to writer: Writer) async throws {
         var bundle = bundle
-        for page in update.entries.pages(of: ControlPlaneLimits.entryPageSize) {
+        for page in update.entries.entryPages {
             try await writer.write(
                 .with {
                     $0.epoch = update.position.epoch
