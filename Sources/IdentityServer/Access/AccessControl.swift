@@ -25,7 +25,7 @@ struct AccessControl: Sendable {
         let verdict = Authorization.verdict(
             access: Access.byPath[context.path] ?? [], credentials: credentials, now: now
         ) { id in
-            self.plane.registry.read { $0.facts(about: id, now: now) }
+            self.plane.registry.facts(about: id, now: now)
         }
         switch verdict {
         case .allowed(let caller):

@@ -84,6 +84,13 @@ final class Registry: Sendable {
         for wakeUp in woken { wakeUp.signal() }
     }
 
+    /// What authorisation needs to know about a caller.
+    func facts(about id: SPIFFEID, now: Date) -> Authorization.Facts {
+        let (entries, agent) = self.state.withLock { ($0.entries, $0.agents[id]) }
+        let isAdmin = entries.entries(spiffeID: id).contains { $0.admin && !$0.hasExpired(by: now) }
+        return Authorization.Facts(isAdmin: isAdmin, agent: agent)
+    }
+
     /// The entries an agent is authorised for, by entry ID.
     func authorizedEntries(for agentID: SPIFFEID, now: Date) -> [RegistrationEntry] {
         let (entries, roots) = self.state.withLock { ($0.entries, $0.roots(of: agentID, now: now)) }

@@ -38,14 +38,6 @@ struct RegistryState: Sendable {
 
     // MARK: Questions
 
-    /// What authorisation needs to know about a caller.
-    func facts(about id: SPIFFEID, now: Date) -> Authorization.Facts {
-        let isAdmin = self.entries.entries(spiffeID: id).contains { entry in
-            entry.admin && !entry.hasExpired(by: now)
-        }
-        return Authorization.Facts(isAdmin: isAdmin, agent: self.agents[id])
-    }
-
     /// The SPIFFE IDs whose descendants an agent may ask for: its own and its aliases.
     func roots(of agentID: SPIFFEID, now: Date) -> Set<SPIFFEID> {
         self.entries.aliases(agentSelectors: self.selectors(of: agentID), now: now).union([agentID])
