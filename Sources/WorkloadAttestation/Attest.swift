@@ -19,6 +19,7 @@ package func attest(
     }
     let before = try aliveStatus(of: process, file)
     let (findings, failures) = await run(attestors, on: process, before, wanted: wanted)
+    guard !Task.isCancelled else { throw .cancelled }
     guard try aliveStatus(of: process, file) == before else { throw .changed }
     guard failures.isEmpty || failures.count < attestors.count else { throw .attestorsFailed(failures) }
     var result = findings

@@ -10,6 +10,10 @@ package enum WorkloadAttestationError: Error, Hashable {
     case unreadable(ProcError)
     /// `/proc` shows the process in a form that is not understood.
     case malformedStatus
+    /// A file system, or the directory of users, did not answer in time.
+    case timedOut(limit: Duration)
+    /// The task was cancelled.
+    case cancelled
     /// Every attestor failed; what each said, by its name.
     case attestorsFailed([String: String])
 }
@@ -21,6 +25,8 @@ extension WorkloadAttestationError: CustomStringConvertible {
         case .changed: "the process changed its user, group or program, or is another one"
         case .unreadable(let error): error.description
         case .malformedStatus: "the status of the process in /proc is not understood"
+        case .timedOut(let limit): "this machine did not tell names and program of the process within \(limit)"
+        case .cancelled: "the attestation was cancelled"
         case .attestorsFailed(let reasons):
             "every workload attestor failed: "
                 + reasons.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; ")

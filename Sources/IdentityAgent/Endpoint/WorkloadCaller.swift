@@ -70,6 +70,8 @@ struct WorkloadIdentification: Sendable {
         do {
             let findings = try await attest(process, with: self.attestors, wanted: wanted)
             return WorkloadCaller(process: process, findings: findings, wanted: wanted)
+        } catch .cancelled {
+            throw CancellationError()
         } catch {
             throw self.failed("\(error)", context)
         }

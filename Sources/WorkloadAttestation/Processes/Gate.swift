@@ -27,7 +27,7 @@ package final class Gate<Key: Hashable & Sendable>: Sendable {
     /// What runs on when nobody waits for it any more keeps its place by keeping this.
     package final class Admission: Sendable {
         private let gate: Gate
-        private let key: Key
+        package let key: Key
 
         fileprivate init(gate: Gate, key: Key) {
             self.gate = gate

@@ -62,6 +62,11 @@ package struct ProcError: Error, Hashable, CustomStringConvertible {
     /// The error number of the system call.
     package let code: Int32
 
+    package init(path: String, code: Int32) {
+        self.path = path
+        self.code = code
+    }
+
     package var description: String {
         // glibc returns a constant for codes it knows.
         "cannot read \(self.path): \(unsafe String(cString: strerror(self.code)))"

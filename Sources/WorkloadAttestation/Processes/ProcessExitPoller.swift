@@ -58,24 +58,16 @@ final class ProcessExitPoller: Sendable {
     }
 
     func startThread() throws(ProcessExitsError) {
-        var thread = pthread_t()
-        let retained = unsafe Unmanaged.passRetained(self)
-        let code = unsafe pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument = unsafe argument else { return nil }
-                unsafe Unmanaged<ProcessExitPoller>.fromOpaque(argument).takeRetainedValue().pollUntilStopped()
-                return nil
-            }, retained.toOpaque())
-        guard code == 0 else {
-            unsafe retained.release()
-            throw ProcessExitsError(operation: "pthread_create", code: code)
-        }
-        pthread_detach(thread)
+        let code = DetachedThread.start { self.pollUntilStopped() }
+        guard code == 0 else { throw ProcessExitsError(operation: "pthread_create", code: code) }
     }
 
     func stop() {
         eventfd_write(self.stopping, 1)
+    }
+
+    var waitingCount: Int {
+        self.state.withLock { $0.descriptors.count }
     }
 
     func makeID() -> UInt64 {

@@ -31,6 +31,9 @@ package final class ProcessExits: Sendable {
             self.poller.cancel(id)
         }
     }
+
+    /// How many wait.
+    package var waitingCount: Int { self.poller.waitingCount }
 }
 
 /// The system did not let processes be followed.

@@ -7,17 +7,18 @@ package enum ProgramDigest {
 
     /// The digest in lower-case hexadecimal digits.
     ///
-    /// - Parameter maxBytes: The longest program that is hashed.
-    /// - Throws: ``ProgramDigestError``; `CancellationError` when the task is cancelled.
-    package static func sha256(of program: Program, maxBytes: Int) async throws -> String {
+    /// - Parameters:
+    ///   - maxBytes: The longest program that is hashed.
+    ///   - isAbandoned: Whether nobody waits for the digest any more; asked between the pieces of the file.
+    /// - Throws: ``ProgramDigestError``; `CancellationError` when it is abandoned.
+    package static func sha256(of program: Program, maxBytes: Int, isAbandoned: () -> Bool) throws -> String {
         guard program.identity.bytes <= maxBytes else {
             throw ProgramDigestError.tooLarge(bytes: program.identity.bytes, limit: maxBytes)
         }
         var hasher = SHA256()
         var buffer = [UInt8](repeating: 0, count: self.bufferBytes)
         var offset = 0
-        while true {
-            try Task.checkCancellation()
+        while !isAbandoned() {
             let count = unsafe buffer.withUnsafeMutableBytes { buffer in
                 unsafe pread(program.descriptor, buffer.baseAddress, buffer.count, off_t(offset))
             }
@@ -29,9 +30,8 @@ package enum ProgramDigest {
             offset += count
             guard offset <= maxBytes else { throw ProgramDigestError.tooLarge(bytes: offset, limit: maxBytes) }
             hasher.update(data: buffer[..<count])
-            // Other calls get their turn between the pieces of a long program.
-            await Task.yield()
         }
+        throw CancellationError()
     }
 
     private static func hexadecimal(_ digest: SHA256.Digest) -> String {

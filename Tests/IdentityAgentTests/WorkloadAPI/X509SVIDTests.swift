@@ -66,7 +66,7 @@ struct X509SVIDTests {
     @Test("WAPI-27, WEP-25: a process that nobody registered is denied, and told what was seen of it")
     func unregistered() async throws {
         try await withServingAgent(
-            script: { $0.entries = [.entry("a", "/web", selectors: ["uid:54321"])] }
+            script: { $0.entries = [.entry("a", "/web", selectors: ["uid:54321", "path:/unknown"])] }
         ) { agent, _ async throws in
             let error = await #expect(throws: RPCError.self) {
                 try await agent.first(WorkloadAPIMethods.fetchX509SVID)
@@ -76,7 +76,7 @@ struct X509SVIDTests {
             #expect(message.hasPrefix("no identity issued: no registration entry matches; seen: unix:gid:"))
             #expect(message.contains("unix:uid:\(geteuid())"))
             #expect(message.contains("unix:path:/"))
-            #expect(!message.contains("54321"))
+            #expect(!message.contains("54321") && !message.contains("/unknown"))
             #expect(agent.log.entries.contains { $0.level == .info && "\($0.message)" == "no identity issued" })
         }
     }
