@@ -62,15 +62,44 @@ struct AuthorityCrashTests {
         #expect(keyManager.events.filter { if case .deleted = $0 { true } else { false } }.count == 2)
     }
 
-    @Test("a first start whose journal fails publishes nothing; the next one works and deletes the unused keys")
+    @Test("a first start whose journal fails publishes nothing; the next ones work and delete the unused keys")
     func firstStartFails() async throws {
         let domain = try TestDomain()
         domain.journal.fail(.beforeWriting)
         await #expect(throws: ScriptedJournal.Failure.beforeWriting) { try await domain.startRotation() }
         let unused = try await domain.keyManager.names()
         #expect(unused.count == 2)
+        #expect(try await domain.startRotation().startFindings.keptKeys == unused)
         try await self.expectUsable(domain, at: self.start)
         #expect(try await Set(domain.keyManager.names()).isDisjoint(with: unused))
+    }
+
+    @Test("first starts that fail again and again do not fill the key manager")
+    func firstStartsFail() async throws {
+        let domain = try TestDomain()
+        for _ in 0..<20 {
+            domain.journal.fail(.beforeWriting)
+            await #expect(throws: ScriptedJournal.Failure.beforeWriting) { try await domain.startRotation() }
+            #expect(try await domain.keyManager.names().count <= AuthorityStartFindings.maxKeptKeys + 2)
+        }
+    }
+
+    @Test("rotations and starts that fail again and again leave no more keys than one does", arguments: [false, true])
+    func rotationsFail(restarts: Bool) async throws {
+        let domain = try TestDomain()
+        let rotation = try await domain.startRotation()
+        for _ in 0..<3 {
+            domain.journal.fail(.beforeWriting)
+            await #expect(throws: ScriptedJournal.Failure.beforeWriting) {
+                if restarts {
+                    _ = try await domain.startRotation(now: self.start + .hours(12))
+                } else {
+                    try await rotation.rotate(now: self.start + .hours(12))
+                }
+            }
+            #expect(try await domain.keyManager.names().count == 4)
+        }
+        try await self.expectUsable(domain, at: self.start + .hours(12))
     }
 
     @Test("a first start that dies right after the journal was written leaves its authorities to the next one")
@@ -154,8 +183,9 @@ struct AuthorityCrashTests {
     @Test("a start serves even when unused keys cannot be deleted; the next rotation deletes them")
     func deletionFailsAtStart() async throws {
         let domain = try TestDomain()
+        _ = try await domain.startRotation()
         _ = try await domain.keyManager.generateKey(id: "authority-x509-left", type: .ecP256)
-        domain.keyManager.failNextDeletions(1)
+        domain.keyManager.failNextDeletions(2)
         let rotation = try await domain.startRotation()
         #expect(try await domain.keyManager.names().contains("authority-x509-left"))
         try await rotation.rotate(now: self.start)
@@ -219,5 +249,47 @@ struct AuthorityCrashTests {
         _ = try await domain.keyManager.generateKey(id: before.jwt.key.id, type: .ecP256)
         try await self.expectUsable(domain, at: self.start + .hours(1), after: [before.bundle])
         #expect(domain.journal.records.x509.map(\.slot) == [.old, .active])
+    }
+
+    @Test("a start without the records keeps the keys it finds, and says so; the next one deletes them")
+    func recordsLost() async throws {
+        let domain = try TestDomain()
+        _ = try await domain.startRotation()
+        let keys = try await domain.keyManager.names()
+        try await domain.journal.save(AuthorityRecords(), now: self.start)
+        let rotation = try await domain.startRotation(now: self.start + .hours(1))
+        #expect(rotation.startFindings.keptKeys == keys)
+        #expect(rotation.startFindings.lostKeys == [])
+        for hour in [13, 21] { try await rotation.rotate(now: self.start + .hours(hour)) }
+        #expect(try await Set(domain.keyManager.names()).isSuperset(of: keys))
+        let next = try await domain.startRotation(now: self.start + .hours(21))
+        #expect(next.startFindings.keptKeys == [])
+        #expect(try await Set(domain.keyManager.names()).isDisjoint(with: keys))
+    }
+
+    @Test("a start with the records and other keys says which keys are lost, and keeps those it finds")
+    func keysReplaced() async throws {
+        let domain = try TestDomain()
+        let before = try await domain.firstState()
+        for name in try await domain.keyManager.names() { try await domain.keyManager.deleteKey(id: name) }
+        _ = try await domain.keyManager.generateKey(id: "authority-x509-older", type: .ecP256)
+        let findings = try await domain.startRotation(now: self.start + .hours(1)).startFindings
+        #expect(
+            findings.lostKeys == [
+                .init(keyName: before.x509.key.id, authorityID: before.x509.id, slot: .active),
+                .init(keyName: before.jwt.key.id, authorityID: before.jwt.keyID, slot: .active),
+            ])
+        #expect(findings.keptKeys == ["authority-x509-older"])
+        #expect(try await domain.keyManager.names().contains("authority-x509-older"))
+    }
+
+    @Test("a start with records and keys that go together finds nothing, even after the authorities have expired")
+    func nothingMissing() async throws {
+        let domain = try TestDomain()
+        _ = try await domain.startRotation()
+        for hour in [1, 100] {
+            let findings = try await domain.startRotation(now: self.start + .hours(hour)).startFindings
+            #expect(findings.lostKeys == [] && findings.keptKeys == [])
+        }
     }
 }

@@ -2,6 +2,7 @@ import Authority
 import FoundationEssentials
 import JOSE
 import KeyManagement
+import Rotation
 import SPIFFE
 import TestSupport
 import Testing
@@ -98,8 +99,31 @@ struct AuthorityRecordsTests {
 
     @Test("an endless number of authorities is refused")
     func count() async throws {
-        try await self.expectRefused(.tooManyAuthorities(limit: 1_024)) { records in
-            records.jwt = Array(repeating: records.jwt[0], count: 1_025)
+        try await self.expectRefused(.tooManyAuthorities(limit: 1_024)) { $0.addOldJWTRecords(1_022) }
+    }
+
+    @Test("expired authorities do not count: they are dropped, whatever their number")
+    func expiredCount() async throws {
+        var records = try await self.records()
+        records.addOldJWTRecords(1_100)
+        let domain = try TestDomain()
+        try await domain.journal.save(records, now: TestDomain.start)
+        let now = Date(timeIntervalSince1970: Double(records.jwt[0].expiresAtSeconds + 1))
+        let state = try await domain.startRotation(now: now).state.current
+        #expect(domain.journal.records.jwt.count < 5)
+        // The bundle is another one than before, and says so.
+        #expect(try #require(state.bundle.sequenceNumber) > records.bundleSequence)
+    }
+}
+
+extension AuthorityRecords {
+    /// Adds old JWT authorities that expire with the oldest one.
+    fileprivate mutating func addOldJWTRecords(_ count: Int) {
+        let oldest = self.jwt[0]
+        for number in 0..<count {
+            var record = oldest
+            record.keyID = "old-\(number)"
+            self.jwt.insert(record, at: 0)
         }
     }
 }

@@ -108,6 +108,18 @@ struct RestartsKeepIdentity {
         _ = (await watch.stop(), await agent.stop(), await second.stop())
     }
 
+    @Test("a server that finds its database without its keys says so, and goes on with new authorities")
+    func keysLost() async throws {
+        let deployment = try Deployment()
+        let first = try await deployment.startServer()
+        #expect(await first.stop() == 0)
+        #expect(!first.log.contains("lost"))
+        try FileManager.default.removeItem(atPath: deployment.directory.path("server-data/keys.json"))
+        let second = try await deployment.startServer()
+        #expect(second.log.contains("the private key of an authority is lost"))
+        _ = await second.stop()
+    }
+
     @Test("a data folder of another trust domain is refused")
     func otherTrustDomain() async throws {
         let deployment = try Deployment()

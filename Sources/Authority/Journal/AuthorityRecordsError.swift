@@ -6,7 +6,7 @@ package import SPIFFE
 package enum AuthorityRecordsError: Error, Hashable {
     /// The records have a form that this program does not know.
     case unsupportedVersion(Int)
-    /// There are more than ``AuthoritySet/maxAuthorities`` of one kind.
+    /// There are more than ``AuthoritySet/maxAuthorities`` of one kind that have not expired.
     case tooManyAuthorities(limit: Int)
     /// Two authorities of a kind are in a slot that has room for one.
     case slotTaken(AuthorityRecords.Slot)
@@ -24,7 +24,8 @@ extension AuthorityRecordsError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .unsupportedVersion(let version): "the records of the authorities have the unknown version \(version)"
-        case .tooManyAuthorities(let limit): "there are records of more than \(limit) authorities of one kind"
+        case .tooManyAuthorities(let limit):
+            "there are records of more than \(limit) authorities of one kind that have not expired"
         case .slotTaken(let slot): "two recorded authorities of one kind are \(slot.rawValue)"
         case .duplicateID(let id): "the authority \(id) is recorded twice"
         case .malformedCertificate(let index): "the recorded certificate \(index) is not that of an authority"

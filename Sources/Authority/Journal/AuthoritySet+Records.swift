@@ -11,8 +11,6 @@ extension AuthoritySet {
     /// - Throws: ``AuthorityRecordsError``; then none of them may be used.
     init(_ records: AuthorityRecords, trustDomain: TrustDomain) throws(AuthorityRecordsError) {
         guard records.version == AuthorityRecords.currentVersion else { throw .unsupportedVersion(records.version) }
-        let limit = Self.maxAuthorities
-        guard max(records.x509.count, records.jwt.count) <= limit else { throw .tooManyAuthorities(limit: limit) }
         self.trustDomain = trustDomain
         var x509: [(AuthorityRecords.Slot, X509AuthorityCertificate)] = []
         for (index, record) in records.x509.enumerated() {

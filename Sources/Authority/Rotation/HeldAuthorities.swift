@@ -29,6 +29,21 @@ struct HeldAuthorities: Sendable {
         self.keys = keys
     }
 
+    /// The authorities whose private keys are lost and whose lives have not ended.
+    func lostKeys(now: Date) -> [AuthorityStartFindings.LostKey] {
+        self.lostKeys(of: self.set.x509, now: now) + self.lostKeys(of: self.set.jwt, now: now)
+    }
+
+    private func lostKeys<Authority: RotatingAuthority>(
+        of slots: AuthoritySlots<Authority>, now: Date
+    ) -> [AuthorityStartFindings.LostKey] {
+        let signing: [(AuthorityRecords.Slot, Authority?)] = [(.active, slots.active), (.prepared, slots.prepared)]
+        return signing.compactMap { slot, authority in
+            guard let authority, now < authority.expiresAt, self.keys[authority.keyName] == nil else { return nil }
+            return .init(keyName: authority.keyName, authorityID: authority.id, slot: slot)
+        }
+    }
+
     /// Carries out every step that is due, in memory; only keys are made in the key manager.
     mutating func advance(configuration: AuthorityConfiguration, keyManager: any KeyManager, now: Date) async throws {
         try await self.advance(\.x509, now: now) {
@@ -41,6 +56,12 @@ struct HeldAuthorities: Sendable {
         }
         let needed = self.set.neededKeyNames
         self.keys = self.keys.filter { needed.contains($0.key) }
+    }
+
+    /// Whether ``advance(configuration:keyManager:now:)`` would do anything.
+    func isStepDue(now: Date) -> Bool {
+        self.set.x509.nextStep(now: now) { self.keys[$0.keyName] != nil } != nil
+            || self.set.jwt.nextStep(now: now) { self.keys[$0.keyName] != nil } != nil
     }
 
     /// The snapshot to publish.

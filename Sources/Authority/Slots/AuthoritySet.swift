@@ -3,7 +3,7 @@ import SPIFFE
 
 /// The authorities of a trust domain, of both kinds, and the bundle they make; no private key.
 struct AuthoritySet: Sendable, Hashable {
-    /// The most authorities of one kind that records may hold; the rotation itself keeps about three.
+    /// The most authorities of one kind that may be unexpired; the rotation itself keeps about three.
     static let maxAuthorities = 1_024
 
     let trustDomain: TrustDomain
@@ -25,6 +25,19 @@ struct AuthoritySet: Sendable, Hashable {
     /// The next moment at which a step of either kind is due.
     var nextInstant: Date {
         [self.x509.nextInstant, self.jwt.nextInstant].compactMap(\.self).min() ?? .distantPast
+    }
+
+    /// Removes the old authorities that have expired.
+    mutating func prune(now: Date) {
+        self.x509.prune(now: now)
+        self.jwt.prune(now: now)
+    }
+
+    /// Refuses more authorities of a kind than ``maxAuthorities``.
+    func checkCount() throws(AuthorityRecordsError) {
+        guard max(self.x509.all.count, self.jwt.all.count) <= Self.maxAuthorities else {
+            throw .tooManyAuthorities(limit: Self.maxAuthorities)
+        }
     }
 
     /// Gives the bundle a greater number than `previous` has, if its content differs.

@@ -42,6 +42,8 @@ struct ServerRun: AsyncParsableCommand {
             }
         let authority = try await AuthorityRotation.start(
             configuration: settings.authority, keyManager: keyManager, journal: datastore, now: Instants.system.now())
+        // Keys in memory are gone with every process, as the operator has it.
+        if settings.keyStorage == .disk { authority.startFindings.report(to: logger) }
         let server = IdentityServer(
             configuration: settings.server, authority: authority, entries: datastore, changeLog: datastore,
             nodes: datastore,
