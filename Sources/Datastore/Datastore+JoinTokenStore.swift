@@ -24,20 +24,19 @@ extension Datastore: JoinTokenStore {
     }
 
     package func consume(
-        token: String, agent: AttestedAgent, alias: RegistrationEntry?, actor: Actor, now: Date
-    ) async throws(JoinTokenError) -> ChangePosition {
+        token: String, agent: AttestedAgent, aliasEntryID: String, actor: Actor, now: Date
+    ) async throws(JoinTokenError) -> JoinTokenUse {
         let hash = JoinTokenHash(of: token)
-        let refused: JoinTokenError?
+        let outcome: Result<RegistrationEntry?, JoinTokenError>
         let position: ChangePosition
         do {
-            (refused, position) = try await self.commit(actor: actor, now: now) { sql, recorder throws(StoreFailure) in
-                try Self.consume(hash, agent, alias, now: now, on: sql, &recorder)
+            (outcome, position) = try await self.commit(actor: actor, now: now) { sql, recorder throws(StoreFailure) in
+                try Self.consume(hash, agent, aliasEntryID, now: now, on: sql, &recorder)
             }
         } catch {
             throw .store(error)
         }
-        if let refused { throw refused }
-        return position
+        return JoinTokenUse(position: position, aliasEntry: try outcome.get())
     }
 
     package func pruneExpired(now: Date) async throws(StoreFailure) -> Int {
@@ -47,24 +46,31 @@ extension Datastore: JoinTokenStore {
     }
 
     private static func consume(
-        _ hash: JoinTokenHash, _ agent: AttestedAgent, _ alias: RegistrationEntry?, now: Date,
+        _ hash: JoinTokenHash, _ agent: AttestedAgent, _ aliasEntryID: String, now: Date,
         on sql: any SQLConnection, _ recorder: inout ChangeRecorder
-    ) throws(StoreFailure) -> JoinTokenError? {
-        guard let token = try JoinTokensTable.token(sql, hash) else { return .unknownOrUsed }
+    ) throws(StoreFailure) -> Result<RegistrationEntry?, JoinTokenError> {
+        guard let token = try JoinTokensTable.token(sql, hash) else { return .failure(.unknownOrUsed) }
         if token.expiresAt <= now {
             try JoinTokensTable.delete(sql, hash)
-            return .expired
+            return .failure(.expired)
         }
-        if try AgentsTable.agent(sql, id: agent.id)?.banned ?? false { return .agentBanned(agent.id) }
+        if try AgentsTable.agent(sql, id: agent.id)?.banned ?? false { return .failure(.agentBanned(agent.id)) }
         try JoinTokensTable.delete(sql, hash)
         try AgentsTable.put(sql, agent)
         try recorder.record(.agent, agent.id.uri, on: sql)
-        guard let alias else { return nil }
-        switch try EntriesTable.insert(sql, alias) {
-        case .success: try recorder.record(.entry, alias.id, on: sql)
-        case .failure(.alreadyExists): break
+        guard let alias = token.alias else { return .success(nil) }
+        let entry: RegistrationEntry
+        do {
+            entry = try JoinTokenAttestation.aliasEntry(id: aliasEntryID, alias: alias, agentID: agent.id, now: now)
+        } catch {
+            throw .damaged("the alias of a join token makes no entry: \(error)")
+        }
+        switch try EntriesTable.insert(sql, entry) {
+        case .success:
+            try recorder.record(.entry, entry.id, on: sql)
+            return .success(entry)
+        case .failure(.alreadyExists): return .success(nil)
         case .failure: throw .unavailable("the id of the alias entry belongs to another entry")
         }
-        return nil
     }
 }

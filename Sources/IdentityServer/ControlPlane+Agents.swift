@@ -20,7 +20,7 @@ extension ControlPlane {
     ) async throws -> (AttestedAgent, IssuedX509SVID) {
         // Before the turn, so that guesses do not hold up the writes of others; what counts is `consume`.
         let found = try await self.reading { try await self.joinTokenStore.find(JoinTokenHash(of: token)) }
-        guard let record = found else { throw JoinTokenError.unknownOrUsed }
+        guard found != nil else { throw JoinTokenError.unknownOrUsed }
         return try await self.writes.run(.agent(id)) {
             let now = self.instants.now()
             if self.registry.agent(id)?.banned == true { throw JoinTokenError.agentBanned(id) }
@@ -28,28 +28,17 @@ extension ControlPlane {
             let agent = AttestedAgent(
                 id: id, attestationType: JoinTokenAttestation.type, serialNumber: svid.serialNumber,
                 expiresAt: svid.expiresAt)
-            let alias = try record.alias.flatMap { try self.newAlias($0, of: id, now: now) }
-            let position = try await self.writing {
+            let use = try await self.writing {
                 try await self.joinTokenStore.consume(
-                    token: token, agent: agent, alias: alias, actor: .server, now: now)
+                    token: token, agent: agent, aliasEntryID: self.entryIDs.next(now: now), actor: .server, now: now)
             }
-            if let alias {
-                self.registry.apply([EntryTransition(before: nil, after: alias)], position: position, now: now)
+            if let alias = use.aliasEntry {
+                self.registry.apply([EntryTransition(before: nil, after: alias)], position: use.position, now: now)
             }
-            self.registry.put(agent, position: position, now: now)
+            self.registry.put(agent, position: use.position, now: now)
             self.disconnect(id, keeping: [agent.serialNumber])
             return (agent, svid)
         }
-    }
-
-    /// The entry that makes `alias` one of the agent's names; nil when there is one already.
-    private func newAlias(_ alias: SPIFFEID, of agentID: SPIFFEID, now: Date) throws -> RegistrationEntry? {
-        let entry = try JoinTokenAttestation.aliasEntry(
-            id: self.entryIDs.next(now: now), alias: alias, agentID: agentID, now: now)
-        let exists = self.registry.entries.entries(parentID: agentID).contains {
-            $0.content.isSimilar(to: entry.content)
-        }
-        return exists ? nil : entry
     }
 
     /// Notes the certificate that an agent has got and not used yet.

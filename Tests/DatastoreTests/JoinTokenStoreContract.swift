@@ -58,9 +58,10 @@ struct JoinTokenStoreContract {
         let alias = try self.alias("a")
         try await kind.withStore { store in
             try await store.create(self.record("a", alias: "/rack"), now: Fixture.now)
-            let position = try await store.consume(
-                token: "a", agent: agent, alias: alias, actor: .server, now: Fixture.now)
-            #expect(position.number == 2)
+            let use = try await store.consume(
+                token: "a", agent: agent, aliasEntryID: "alias", actor: .server, now: Fixture.now)
+            #expect(use.position.number == 2)
+            #expect(use.aliasEntry == alias)
             #expect(try await store.keys() == ["agent \(agent.id.uri)", "entry alias"])
             #expect(try await store.find(JoinTokenHash(of: "a")) == nil)
             #expect(try await store.agents() == [agent])
@@ -68,13 +69,28 @@ struct JoinTokenStoreContract {
         }
     }
 
+    @Test("the alias is that of the token that is used, not of one that was there before", arguments: TestedStore.all)
+    func replacedAlias(kind: TestedStore) async throws {
+        let end = Date(timeIntervalSince1970: 1_900_000_000)
+        let fresh = JoinTokenRecord(hash: JoinTokenHash(of: "a"), expiresAt: end, alias: try Fixture.id("/new"))
+        try await kind.withStore { store in
+            try await store.create(self.record("a", alias: "/rack"), now: Fixture.now)
+            try await store.create(fresh, now: Fixture.later)
+            let use = try await store.consume(
+                token: "a", agent: Fixture.agent(), aliasEntryID: "alias", actor: .server, now: Fixture.later)
+            #expect(use.aliasEntry?.spiffeID == (try Fixture.id("/new")))
+            #expect(try await store.snapshot().entries == [use.aliasEntry])
+        }
+    }
+
     @Test("a token without alias makes the agent alone", arguments: TestedStore.all)
     func consumeWithoutAlias(kind: TestedStore) async throws {
         try await kind.withStore { store in
             try await store.create(self.record("a"), now: Fixture.now)
-            let position = try await store.consume(
-                token: "a", agent: Fixture.agent(), alias: nil, actor: .server, now: Fixture.now)
-            #expect(position.number == 1)
+            let use = try await store.consume(
+                token: "a", agent: Fixture.agent(), aliasEntryID: "alias", actor: .server, now: Fixture.now)
+            #expect(use.position.number == 1)
+            #expect(use.aliasEntry == nil)
             #expect(try await store.snapshot().entries == [])
         }
     }
@@ -85,9 +101,10 @@ struct JoinTokenStoreContract {
             let existing = try self.alias("a", id: "existing")
             _ = try await store.apply([.create(existing)], actor: .uid(0), now: Fixture.now)
             try await store.create(self.record("a", alias: "/rack"), now: Fixture.now)
-            let position = try await store.consume(
-                token: "a", agent: Fixture.agent(), alias: self.alias("a"), actor: .server, now: Fixture.now)
-            #expect(position.number == 2)
+            let use = try await store.consume(
+                token: "a", agent: Fixture.agent(), aliasEntryID: "alias", actor: .server, now: Fixture.now)
+            #expect(use.position.number == 2)
+            #expect(use.aliasEntry == nil)
             #expect(try await store.snapshot().entries == [existing])
         }
     }
@@ -97,11 +114,11 @@ struct JoinTokenStoreContract {
         try await kind.withStore { store in
             try await store.create(self.record("a"), now: Fixture.now)
             _ = try await store.consume(
-                token: "a", agent: Fixture.agent(), alias: nil, actor: .server, now: Fixture.now)
+                token: "a", agent: Fixture.agent(), aliasEntryID: "alias", actor: .server, now: Fixture.now)
             for token in ["a", "b", ""] {
                 await #expect(throws: JoinTokenError.unknownOrUsed) {
                     try await store.consume(
-                        token: token, agent: Fixture.agent(), alias: nil, actor: .server, now: Fixture.now)
+                        token: token, agent: Fixture.agent(), aliasEntryID: "alias", actor: .server, now: Fixture.now)
                 }
             }
             #expect(try await store.position().number == 1)
@@ -114,7 +131,7 @@ struct JoinTokenStoreContract {
             try await store.create(self.record("a"), now: Fixture.now)
             await #expect(throws: JoinTokenError.expired) {
                 try await store.consume(
-                    token: "a", agent: Fixture.agent(), alias: self.alias("a"), actor: .server, now: Fixture.later)
+                    token: "a", agent: Fixture.agent(), aliasEntryID: "alias", actor: .server, now: Fixture.later)
             }
             #expect(try await store.find(JoinTokenHash(of: "a")) == nil)
             #expect(try await store.agents() == [])
@@ -130,7 +147,8 @@ struct JoinTokenStoreContract {
             _ = try await store.update(agent.id, .ban, actor: .uid(0), now: Fixture.now)
             try await store.create(self.record("a"), now: Fixture.now)
             await #expect(throws: JoinTokenError.agentBanned(agent.id)) {
-                try await store.consume(token: "a", agent: agent, alias: nil, actor: .server, now: Fixture.now)
+                try await store.consume(
+                    token: "a", agent: agent, aliasEntryID: "alias", actor: .server, now: Fixture.now)
             }
             #expect(try await store.agent(agent.id)?.banned == true)
             #expect(try await store.find(JoinTokenHash(of: "a")) != nil)
@@ -146,7 +164,7 @@ struct JoinTokenStoreContract {
                 throws: JoinTokenError.store(.unavailable("the id of the alias entry belongs to another entry"))
             ) {
                 try await store.consume(
-                    token: "a", agent: Fixture.agent(), alias: self.alias("a"), actor: .server, now: Fixture.now)
+                    token: "a", agent: Fixture.agent(), aliasEntryID: "alias", actor: .server, now: Fixture.now)
             }
             #expect(try await store.agents() == [])
             #expect(try await store.find(JoinTokenHash(of: "a")) != nil)
@@ -161,11 +179,11 @@ struct JoinTokenStoreContract {
             let outcomes = try await withThrowingTaskGroup(of: JoinTokenError?.self) { group in
                 for number in 0..<20 {
                     let agent = try Fixture.agent(serialNumber: "\(number)")
-                    let alias = try self.alias("a", id: "alias\(number)")
                     group.addTask {
                         do throws(JoinTokenError) {
                             _ = try await store.consume(
-                                token: "a", agent: agent, alias: alias, actor: .server, now: Fixture.now)
+                                token: "a", agent: agent, aliasEntryID: "alias\(number)", actor: .server,
+                                now: Fixture.now)
                             return nil
                         } catch {
                             return error

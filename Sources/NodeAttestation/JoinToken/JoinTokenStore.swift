@@ -14,15 +14,17 @@ package protocol JoinTokenStore: Sendable {
     /// The token of this hash, if it was not used; also when it has expired but was not deleted yet.
     func find(_ hash: JoinTokenHash) async throws(StoreFailure) -> JoinTokenRecord?
 
-    /// Uses a token, in one transaction: the token is gone, the agent is there, and so is its alias entry.
+    /// Uses a token, in one transaction: the token is gone, the agent is there, and so is the entry of the alias that the
+    /// token gives it.
     ///
     /// Of any number of concurrent callers with one token, one succeeds. An expired token is deleted. An entry similar
-    /// to `alias` that exists is left as it is.
+    /// to that of the alias that exists is left as it is.
     ///
+    /// - Parameter aliasEntryID: The id of the alias's entry, if the token has an alias.
     /// - Throws: ``JoinTokenError``; nothing but an expired token has changed.
     func consume(
-        token: String, agent: AttestedAgent, alias: RegistrationEntry?, actor: Actor, now: Date
-    ) async throws(JoinTokenError) -> ChangePosition
+        token: String, agent: AttestedAgent, aliasEntryID: String, actor: Actor, now: Date
+    ) async throws(JoinTokenError) -> JoinTokenUse
 
     /// Deletes the tokens that expired at or before `now` and returns how many there were.
     func pruneExpired(now: Date) async throws(StoreFailure) -> Int
@@ -40,6 +42,19 @@ package struct JoinTokenRecord: Hashable, Sendable {
         self.hash = hash
         self.expiresAt = expiresAt.wholeSeconds
         self.alias = alias
+    }
+}
+
+/// What the use of a join token made, beside the agent.
+package struct JoinTokenUse: Hashable, Sendable {
+    /// The position after it.
+    package let position: ChangePosition
+    /// The entry that gives the agent its alias; nil when the token has none, or there was such an entry.
+    package let aliasEntry: RegistrationEntry?
+
+    package init(position: ChangePosition, aliasEntry: RegistrationEntry?) {
+        self.position = position
+        self.aliasEntry = aliasEntry
     }
 }
 
