@@ -164,7 +164,9 @@ let package = Package(
                 "Authority", "JOSE", "KeyManagement", "PeerTransport", "ProtoRPC", "Rotation", "SPIFFE", "WorkloadAPI",
                 "WorkloadAPIProtos", .crypto, .grpcCore, .logging, .swiftProtobuf, .x509,
             ]),
-        module("Datastore", ["Authority", "NodeAttestation", "Registration", "SPIFFE", .crypto, .grdb]),
+        module(
+            "Datastore",
+            ["Authority", "KeyManagement", "NodeAttestation", "Registration", "SPIFFE", .crypto, .grdb]),
 
         // 4: the two halves of the product, which never import each other
         module(
@@ -232,7 +234,8 @@ let package = Package(
             "WorkloadAttestationTests",
             ["WorkloadAttestation", "Registration", "Rotation", "TestSupport", "CLinux"]),
         tests(
-            "DatastoreTests", ["Datastore", "Authority", "NodeAttestation", "Registration", "SPIFFE", "TestSupport"]),
+            "DatastoreTests",
+            ["Datastore", "Authority", "KeyManagement", "NodeAttestation", "Registration", "SPIFFE", "TestSupport"]),
         tests(
             "ProtoTests",
             ["ProtoRPC", "WorkloadAPIProtos", "ControlPlaneProtos", "TestSupport", .grpcCore, .swiftProtobuf]),

@@ -1,3 +1,4 @@
+package import KeyManagement
 package import SPIFFE
 
 /// Why a store could not be opened; nothing in it has changed.
@@ -6,8 +7,8 @@ package enum DatastoreError: Error, Hashable, Sendable {
     case otherTrustDomain(stored: String, configured: TrustDomain)
     /// The store was written by a newer version of this program.
     case newerSchema(stored: Int, supported: Int)
-    /// Others may read or write the file; only 0600 or stricter is accepted.
-    case looseFileMode(path: String, mode: UInt32)
+    /// The file is missing and cannot be made, others may read or write it, or its directory is open to others.
+    case unsafeFile(PrivateFileError)
     case cannotOpen(path: String, reason: String)
 }
 
@@ -18,8 +19,8 @@ extension DatastoreError: CustomStringConvertible {
             "the store belongs to trust domain \(stored), not to \(configured.name): one store serves one trust domain for good"
         case .newerSchema(let stored, let supported):
             "the store has schema version \(stored), this program knows up to \(supported): use the program that wrote it"
-        case .looseFileMode(let path, let mode):
-            "\(path) has mode 0\(String(mode, radix: 8)), others can open it: chmod 600 \(path)"
+        case .unsafeFile(let error):
+            "the store is not opened: \(error)"
         case .cannotOpen(let path, let reason):
             "cannot open the store \(path): \(reason)"
         }

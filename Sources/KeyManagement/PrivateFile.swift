@@ -65,22 +65,53 @@ package enum PrivateFile {
     ) throws(PrivateFileError) -> [UInt8]? {
         let file: FileDescriptor
         do {
-            // Non-blocking, so that a named pipe cannot hold up the start.
-            file = try FileDescriptor(path: path, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK, operation: "open")
+            file = try self.openChecked(path, flags: O_RDONLY, refusingLooserThan: allowed)
         } catch {
-            switch error {
-            case .system(_, _, ENOENT): return nil
-            case .system(_, _, ELOOP): throw .symbolicLink(path: path)
-            default: throw error
-            }
+            guard case .system(_, _, ENOENT) = error else { throw error }
+            return nil
+        }
+        _ = try self.openDirectory(of: path)
+        return try file.read(maxBytes: maxBytes)
+    }
+
+    /// Makes an empty file with mode 0600 whatever the umask is, or checks the one there is as ``read(_:maxBytes:refusingLooserThan:)``
+    /// does, for code that opens it by its path.
+    ///
+    /// - Throws: ``PrivateFileError``; also when the file belongs to another user or its directory can be written by
+    ///   others.
+    package static func prepare(_ path: String) throws(PrivateFileError) {
+        // First, so that nothing is made where others can write.
+        _ = try self.openDirectory(of: path)
+        _ = try self.openChecked(path, flags: O_RDWR | O_CREAT, refusingLooserThan: 0o600)
+    }
+
+    /// Checks a file as ``read(_:maxBytes:refusingLooserThan:)`` does, if there is one.
+    package static func check(_ path: String) throws(PrivateFileError) {
+        do {
+            _ = try self.openChecked(path, flags: O_RDONLY, refusingLooserThan: 0o600)
+        } catch {
+            guard case .system(_, _, ENOENT) = error else { throw error }
+        }
+    }
+
+    private static func openChecked(
+        _ path: String, flags: CInt, refusingLooserThan allowed: UInt32
+    ) throws(PrivateFileError) -> FileDescriptor {
+        let file: FileDescriptor
+        do {
+            // Non-blocking, so that a named pipe cannot hold up the start.
+            file = try FileDescriptor(
+                path: path, flags: flags | O_NOFOLLOW | O_NONBLOCK, mode: 0o600, operation: "open")
+        } catch {
+            guard case .system(_, _, ELOOP) = error else { throw error }
+            throw .symbolicLink(path: path)
         }
         let status = try file.status()
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegularFile(path: path) }
         guard status.st_uid == geteuid() else { throw .otherOwner(path: path, userID: status.st_uid) }
         let mode = status.st_mode & 0o7777
         guard mode & ~allowed == 0 else { throw .looseMode(path: path, mode: mode, allowed: allowed) }
-        _ = try self.openDirectory(of: path)
-        return try file.read(maxBytes: maxBytes)
+        return file
     }
 
     /// Refuses the directory of a file as ``write(_:to:mode:)`` would, before there is anything to write.

@@ -1,5 +1,7 @@
 import Datastore
 import Foundation
+import Glibc
+import KeyManagement
 import NodeAttestation
 import Registration
 import SPIFFE
@@ -29,7 +31,60 @@ struct SQLiteStoreTests {
     func looseMode(mode: Int) async throws {
         try await withTemporaryDirectory { directory in
             let path = try directory.write([], to: "store.db", mode: mode)
-            #expect(throws: DatastoreError.looseFileMode(path: path, mode: UInt32(mode))) { try self.open(directory) }
+            #expect(
+                throws: DatastoreError.unsafeFile(.looseMode(path: path, mode: UInt32(mode), allowed: 0o600))
+            ) { try self.open(directory) }
+        }
+    }
+
+    @Test("a file beside it that others can open is refused", arguments: ["-wal", "-shm", "-journal"])
+    func looseCompanion(suffix: String) async throws {
+        try await withTemporaryDirectory { directory in
+            let path = try directory.write([], to: "store.db\(suffix)", mode: 0o660)
+            #expect(throws: DatastoreError.unsafeFile(.looseMode(path: path, mode: 0o660, allowed: 0o600))) {
+                try self.open(directory)
+            }
+        }
+    }
+
+    @Test("a directory that others can write to is refused, and nothing is made there")
+    func looseDirectory() async throws {
+        try await withTemporaryDirectory { directory in
+            try directory.setMode(0o770)
+            #expect(throws: DatastoreError.unsafeFile(.looseDirectory(path: directory.path, mode: 0o770))) {
+                try self.open(directory)
+            }
+            #expect(try directory.names() == [])
+        }
+    }
+
+    @Test("a symbolic link is not followed")
+    func symbolicLink() async throws {
+        try await withTemporaryDirectory { directory in
+            try directory.write([], to: "elsewhere")
+            try FileManager.default.createSymbolicLink(
+                atPath: directory.path("store.db"), withDestinationPath: directory.path("elsewhere"))
+            #expect(throws: DatastoreError.unsafeFile(.symbolicLink(path: directory.path("store.db")))) {
+                try self.open(directory)
+            }
+        }
+    }
+
+    @Test(
+        "a file or directory of another user is refused",
+        .enabled(if: geteuid() == 0, "only root can give files away"))
+    func otherOwner() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = try directory.write([], to: "store.db")
+            try #require(unsafe chown(path, 54_321, 0) == 0)
+            #expect(throws: DatastoreError.unsafeFile(.otherOwner(path: path, userID: 54_321))) {
+                try self.open(directory)
+            }
+            try #require(unsafe chown(path, 0, 0) == 0)
+            try #require(unsafe chown(directory.path, 54_321, 0) == 0)
+            #expect(throws: DatastoreError.unsafeFile(.otherOwner(path: directory.path, userID: 54_321))) {
+                try self.open(directory)
+            }
         }
     }
 
@@ -196,27 +251,40 @@ struct SQLiteStoreTests {
                 try self.open(directory)
             }
             #expect(try directory.read("store.db") == Array(repeating: 0x41, count: 8192))
-            #expect(throws: DatastoreError.cannotOpen(path: directory.path, reason: "Is a directory")) {
+            #expect(
+                throws: DatastoreError.unsafeFile(.system(operation: "open", path: directory.path, code: EISDIR))
+            ) {
                 try Datastore(path: directory.path, trustDomain: TrustDomain(parsing: "example.org"))
             }
             let missing = directory.path("missing/store.db")
-            #expect(throws: DatastoreError.cannotOpen(path: missing, reason: "No such file or directory")) {
+            #expect(
+                throws: DatastoreError.unsafeFile(
+                    .system(operation: "open", path: directory.path("missing"), code: ENOENT))
+            ) {
                 try Datastore(path: missing, trustDomain: TrustDomain(parsing: "example.org"))
             }
         }
     }
 
-    @Test("no join token is in the files before or after its use")
+    @Test("no join token is in the files before or after its use, but its hash is until then")
     func tokensAreHashed() async throws {
         try await withTemporaryDirectory { directory in
             let store = try self.open(directory)
             let token = "5ecre7-5ecre7-5ecre7"
-            try await store.create(
-                JoinTokenRecord(hash: JoinTokenHash(of: token), expiresAt: Fixture.later), now: Fixture.now)
-            for name in try directory.names() {
-                let bytes = try directory.read(name)
-                #expect(String(decoding: bytes, as: UTF8.self).contains(token) == false, "\(name)")
+            let hash = JoinTokenHash(of: token)
+            func content() throws -> Data {
+                try directory.names().reduce(into: Data()) { $0 += try directory.read($1) }
             }
+            #expect(try content().range(of: Data(hash.hex.utf8)) == nil)
+            try await store.create(JoinTokenRecord(hash: hash, expiresAt: Fixture.later), now: Fixture.now)
+            #expect(try content().range(of: Data(hash.hex.utf8)) != nil)
+            #expect(try content().range(of: Data(token.utf8)) == nil)
+            // The agent's ID has another token here: what is looked for could only come from the use itself.
+            let agent = try Fixture.agent("other")
+            _ = try await store.consume(
+                token: token, agent: agent, aliasEntryID: "alias", actor: .server, now: Fixture.now)
+            #expect(try content().range(of: Data(agent.id.uri.utf8)) != nil)
+            #expect(try content().range(of: Data(token.utf8)) == nil)
         }
     }
 }

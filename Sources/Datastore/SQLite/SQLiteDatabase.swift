@@ -8,7 +8,7 @@ package final class SQLiteDatabase: SQLDatabase {
     /// Opens the file, or makes it with mode 0600; SQLite gives its companions `-wal` and `-shm` the file's mode.
     ///
     /// - Parameter busyTimeout: How long a transaction waits for another process's lock.
-    /// - Throws: ``DatastoreError/looseFileMode(path:mode:)``, ``DatastoreError/cannotOpen(path:reason:)``.
+    /// - Throws: ``DatastoreError/unsafeFile(_:)``, ``DatastoreError/cannotOpen(path:reason:)``.
     package init(path: String, busyTimeout: Duration) throws(DatastoreError) {
         try SQLiteFile.prepare(path)
         var configuration = Configuration()
