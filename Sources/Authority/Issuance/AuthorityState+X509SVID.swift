@@ -2,7 +2,7 @@ package import FoundationEssentials
 package import SPIFFE
 package import X509
 
-/// Issuing X509-SVIDs. Each is read back from its DER and held against its profile before it leaves.
+/// Issuing X509-SVIDs. Each is read back from its DER and held against all that was asked for before it leaves.
 extension AuthorityState {
     /// Issues the X509-SVID of a workload.
     ///
@@ -53,8 +53,7 @@ extension AuthorityState {
             id: id, publicKey: publicKey, dnsNames: dnsNames, issuedAt: lifetime.issuedAt,
             notAfter: lifetime.expiresAt)
         return IssuedX509SVID(
-            id: id, chain: [leaf.certificate], chainDER: [leaf.der], notBefore: leaf.certificate.notValidBefore,
-            expiresAt: lifetime.expiresAt, serialNumber: leaf.certificate.serialNumber.decimalDigits,
-            clamped: lifetime.clamped)
+            id: id, chainDER: [leaf.der], notBefore: leaf.content.notBefore, expiresAt: lifetime.expiresAt,
+            serialNumber: leaf.content.serialNumber.decimalDigits, clamped: lifetime.clamped)
     }
 }

@@ -1,13 +1,10 @@
 package import FoundationEssentials
 package import SPIFFE
-package import X509
 
 /// An X509-SVID as it goes to the one who asked for it; the private key never was here.
 package struct IssuedX509SVID: Sendable, Hashable {
     package let id: SPIFFEID
-    /// The leaf, then what leads to the authority in the bundle: nothing, as that one signed the leaf itself.
-    package let chain: [Certificate]
-    /// The chain as DER, one certificate each.
+    /// The leaf as DER, then what leads to the authority in the bundle: nothing, as that one signed the leaf itself.
     package let chainDER: [[UInt8]]
     package let notBefore: Date
     package let expiresAt: Date

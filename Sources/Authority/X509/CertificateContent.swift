@@ -31,7 +31,8 @@ struct CertificateContent {
         return certificate
     }
 
-    private func difference(from certificate: Certificate) -> ProfileViolation? {
+    /// In what a certificate differs; nil when it says exactly this.
+    func difference(from certificate: Certificate) -> ProfileViolation? {
         if certificate.version != .v3 { return .version }
         if certificate.serialNumber != self.serialNumber { return .serialNumber }
         if certificate.issuer != self.issuer { return .issuer }

@@ -4,7 +4,8 @@ package import X509
 
 /// The two kinds of certificates that are issued here, as rules that a finished certificate is held against.
 ///
-/// Asked of the DER that leaves, not of what it was made from. Costs no signature, except for authorities.
+/// Asked of the DER that leaves, not of what it was made from: of every authority, and of the leaf by which an authority
+/// proves how it makes leaves. Costs no signature, except for authorities.
 package enum CertificateProfile: Sendable {
     /// A self-signed X.509 authority (X509-SVID §3.2).
     case authority(TrustDomain)

@@ -6,8 +6,8 @@ enum DERWriting {
     static let octetString: UInt8 = 0x04
     static let integer: UInt8 = 0x02
     static let sequence: UInt8 = 0x30
-    private static let utcTime: UInt8 = 0x17
-    private static let generalizedTime: UInt8 = 0x18
+    static let utcTime: UInt8 = 0x17
+    static let generalizedTime: UInt8 = 0x18
 
     /// An element: its tag, the length of its contents and these.
     static func element(_ tag: UInt8, _ contents: [UInt8]...) -> [UInt8] {

@@ -20,6 +20,12 @@ package enum ProfileViolation: Error, Hashable {
     case basicConstraints
     /// The extended key usage is not serverAuth and clientAuth (X509-SVID §4.4).
     case extendedKeyUsage
+    /// The subject or authority key identifier is not that of the key.
+    case keyIdentifier
+    /// The DNS names are not those that were asked for.
+    case dnsNames
+    /// The algorithm of the signature is not the authority's.
+    case signatureAlgorithm
     /// The authority did not sign it.
     case signature
 }

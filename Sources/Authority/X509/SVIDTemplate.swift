@@ -11,23 +11,23 @@ import X509
 /// what the signature does.
 struct SVIDTemplate: Sendable {
     /// `[0] { INTEGER 2 }`.
-    private static let version3: [UInt8] = [0xA0, 0x03, 0x02, 0x01, 0x02]
-    private static let extensionsTag: UInt8 = 0xA3
-    private static let dnsNameTag: UInt8 = 0x82
-    private static let uriTag: UInt8 = 0x86
+    static let version3: [UInt8] = [0xA0, 0x03, 0x02, 0x01, 0x02]
+    static let extensionsTag: UInt8 = 0xA3
+    static let dnsNameTag: UInt8 = 0x82
+    static let uriTag: UInt8 = 0x86
     /// The `Extension` fields before the value of a subject key identifier, and of subject alternative names: the OID.
-    private static let subjectKeyIdentifierOID: [UInt8] = [0x06, 0x03, 0x55, 0x1D, 0x0E]
-    private static let subjectAlternativeNameOID: [UInt8] = [0x06, 0x03, 0x55, 0x1D, 0x11]
+    static let subjectKeyIdentifierOID: [UInt8] = [0x06, 0x03, 0x55, 0x1D, 0x0E]
+    static let subjectAlternativeNameOID: [UInt8] = [0x06, 0x03, 0x55, 0x1D, 0x11]
 
     private let key: Certificate.PrivateKey
     private let algorithm: Certificate.SignatureAlgorithm
-    private let algorithmDER: [UInt8]
-    private let issuerDER: [UInt8]
+    let algorithmDER: [UInt8]
+    let issuerDER: [UInt8]
     /// The subject without a common name.
     private let subjectDER: [UInt8]
     /// Key usage, extended key usage and basic constraints.
-    private let usageDER: [UInt8]
-    private let authorityKeyIdentifierDER: [UInt8]
+    let usageDER: [UInt8]
+    let authorityKeyIdentifierDER: [UInt8]
 
     /// - Parameter authority: Certified by itself with `key`, in whose algorithm SVIDs are signed, too.
     init(_ authority: Certificate, key: Certificate.PrivateKey) throws {
@@ -44,29 +44,34 @@ struct SVIDTemplate: Sendable {
             Certificate.Extension(AuthorityKeyIdentifier(keyIdentifier: identifier), critical: false))
     }
 
+    /// What takes a serialiser of one SVID's content.
+    struct Parts {
+        let keyDER: [UInt8]
+        let subjectDER: [UInt8]
+    }
+
+    func parts(of content: SVIDContent) throws -> Parts {
+        Parts(
+            keyDER: try Self.der(content.publicKey),
+            subjectDER: try content.dnsNames.commonName.map { try Self.subject(commonName: $0) } ?? self.subjectDER)
+    }
+
     /// Makes and signs a certificate: the content of SPIRE's, for workloads, agents and the server alike.
     ///
-    /// - Parameters:
-    ///   - dnsNames: The first is also the common name, if it has at most 64 characters.
-    ///   - notBefore: In whole seconds, as `notAfter`.
     /// - Returns: Its DER.
-    func certificate(
-        serialNumber: Certificate.SerialNumber, id: SPIFFEID, publicKey: Certificate.PublicKey, dnsNames: DNSNames,
-        notBefore: Date, notAfter: Date
-    ) throws -> [UInt8] {
-        let keyDER = try Self.der(publicKey)
-        let subject = try dnsNames.commonName.map { try Self.subject(commonName: $0) } ?? self.subjectDER
+    func certificate(_ content: SVIDContent, _ parts: Parts) throws -> [UInt8] {
         let extensions = DERWriting.element(
-            DERWriting.sequence, self.usageDER, try Self.subjectKeyIdentifier(keyDER), self.authorityKeyIdentifierDER,
-            Self.names(id, dnsNames))
-        let content = DERWriting.element(
-            DERWriting.sequence, Self.version3, DERWriting.unsignedInteger(Array(serialNumber.bytes)),
+            DERWriting.sequence, self.usageDER, try Self.subjectKeyIdentifier(parts.keyDER),
+            self.authorityKeyIdentifierDER, Self.names(content.id, content.dnsNames))
+        let body = DERWriting.element(
+            DERWriting.sequence, Self.version3, DERWriting.unsignedInteger(Array(content.serialNumber.bytes)),
             self.algorithmDER, self.issuerDER,
-            DERWriting.element(DERWriting.sequence, DERWriting.time(notBefore), DERWriting.time(notAfter)), subject,
-            keyDER, DERWriting.element(Self.extensionsTag, extensions))
-        let signature = try self.key.sign(bytes: content, signatureAlgorithm: self.algorithm)
+            DERWriting.element(
+                DERWriting.sequence, DERWriting.time(content.notBefore), DERWriting.time(content.notAfter)),
+            parts.subjectDER, parts.keyDER, DERWriting.element(Self.extensionsTag, extensions))
+        let signature = try self.key.sign(bytes: body, signatureAlgorithm: self.algorithm)
         return DERWriting.element(
-            DERWriting.sequence, content, self.algorithmDER,
+            DERWriting.sequence, body, self.algorithmDER,
             DERWriting.element(DERWriting.bitString, [0], signature.rawRepresentation))
     }
 

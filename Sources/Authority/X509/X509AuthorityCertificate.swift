@@ -14,7 +14,7 @@ package struct X509AuthorityCertificate: RotatingAuthority {
     package var validFrom: Date? { self.certificate.notValidBefore }
     package var expiresAt: Date { self.certificate.notValidAfter }
 
-    init(certificate: Certificate, keyName: String, issuedAt: Date) {
+    package init(certificate: Certificate, keyName: String, issuedAt: Date) {
         self.certificate = certificate
         self.keyName = keyName
         self.issuedAt = issuedAt

@@ -128,7 +128,7 @@ final class ServerIdentity: X509SVIDSource, Sendable {
     private static func issue(by state: AuthorityState, lifetime: Duration, now: Date) throws -> X509SVID {
         let key = try KeyPair.generate(.ecP256)
         let issued = try state.issueServerSVID(publicKey: key.certificateKey.publicKey, ttl: lifetime, now: now)
-        return try X509SVID(certificates: issued.chain, privateKeyPKCS8DER: key.pkcs8DER, hint: "")
+        return try X509SVID(certificatesDER: issued.chainDER.flatMap { $0 }, privateKeyPKCS8DER: key.pkcs8DER, hint: "")
     }
 }
 
