@@ -125,26 +125,29 @@ struct NodeStoreContract {
         }
     }
 
-    @Test(
-        "of concurrent first uses of two renewals one wins, and the state is the winner's", arguments: TestedStore.all)
+    @Test("concurrent changes of one agent do not undo each other", arguments: TestedStore.all)
     func concurrentUpdates(kind: TestedStore) async throws {
-        let agent = try Fixture.agent()
         try await kind.withStore { store in
-            _ = try await store.put(agent, actor: .server, now: Fixture.now)
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for number in 10..<30 {
-                    group.addTask {
-                        _ = try await store.update(
-                            agent.id, .pending(serialNumber: "\(number)", expiresAt: Fixture.later), actor: .server,
-                            now: Fixture.now)
+            for round in 0..<20 {
+                let agent = try Fixture.agent("\(round)")
+                _ = try await store.put(agent, actor: .server, now: Fixture.now)
+                let changes =
+                    (0..<10).map { AgentChange.version("\($0)") }
+                    + [.pending(serialNumber: "2", expiresAt: Fixture.later)]
+                    + (10..<20).map { AgentChange.version("\($0)") }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for change in changes {
+                        group.addTask {
+                            _ = try await store.update(agent.id, change, actor: .server, now: Fixture.now)
+                        }
                     }
+                    try await group.waitForAll()
                 }
-                try await group.waitForAll()
+                let changed = try await store.agent(agent.id)
+                #expect(changed?.newSerialNumber == "2")
+                #expect(changed?.agentVersion.isEmpty == false)
             }
-            let waiting = try #require(try await store.agent(agent.id)?.newSerialNumber)
-            _ = try await store.update(agent.id, .activate(serialNumber: waiting), actor: .server, now: Fixture.now)
-            #expect(try await store.agent(agent.id)?.serialNumber == waiting)
-            #expect(try await store.keys().count == 22)
+            #expect(try await store.keys().count == 20 * 22)
         }
     }
 }

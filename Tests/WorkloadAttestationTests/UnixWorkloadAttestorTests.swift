@@ -10,11 +10,15 @@ import WorkloadAttestation
 struct UnixWorkloadAttestorTests {
     private func selectors(
         of child: ChildProcess, _ attestor: UnixWorkloadAttestor = UnixWorkloadAttestor(instants: .system),
-        uid: UInt32 = geteuid(), gid: UInt32 = getegid(), wanted: [Selector] = []
+        uid: UInt32 = geteuid(), gid: UInt32 = getegid(), wanted: [String] = []
     ) async throws -> [String] {
         let findings = try await attest(
-            child.workload(uid: uid, gid: gid), with: [attestor], wanted: WantedSelectors(wanted))
+            child.workload(uid: uid, gid: gid), with: [attestor], wanted: Self.wanted(wanted))
         return findings.selectors.map(\.description).sorted()
+    }
+
+    private static func wanted(_ kinds: [String]) throws -> WantedSelectors {
+        WantedSelectors(try kinds.map { try Selector(type: "unix", value: "\($0):x") })
     }
 
     @Test("a process has the uid and gid of its connection")
@@ -26,7 +30,7 @@ struct UnixWorkloadAttestorTests {
 
     @Test("names are what id prints")
     func names() async throws {
-        let selectors = try await self.selectors(of: ChildProcess())
+        let selectors = try await self.selectors(of: ChildProcess(), wanted: ["user", "group"])
         for (option, key) in [("-un", "user"), ("-gn", "group")] {
             let id = try await runProcess("id", [option])
             let name = id.outputText.trimmingCharacters(in: .newlines)
@@ -38,8 +42,9 @@ struct UnixWorkloadAttestorTests {
     @Test("another user without a name has numbers only", .enabled(if: isRoot, "only root can become another user"))
     func unnamedUser() async throws {
         let prefix = ["/usr/bin/setpriv", "--reuid=54321", "--regid=54322", "--clear-groups"]
-        let selectors = try await self.selectors(of: ChildProcess(prefix: prefix), uid: 54_321, gid: 54_322)
-        #expect(selectors.filter { !$0.hasPrefix("unix:path:") } == ["unix:gid:54322", "unix:uid:54321"])
+        let selectors = try await self.selectors(
+            of: ChildProcess(prefix: prefix), uid: 54_321, gid: 54_322, wanted: ["user", "group"])
+        #expect(selectors == ["unix:gid:54322", "unix:uid:54321"])
     }
 
     @Test(
@@ -47,7 +52,8 @@ struct UnixWorkloadAttestorTests {
         .enabled(if: isRoot, "only root can become another user"))
     func supplementaryGroups() async throws {
         let prefix = ["/usr/bin/setpriv", "--reuid=54321", "--regid=54322", "--groups=1,54323"]
-        let selectors = try await self.selectors(of: ChildProcess(prefix: prefix), uid: 54_321, gid: 54_322)
+        let selectors = try await self.selectors(
+            of: ChildProcess(prefix: prefix), uid: 54_321, gid: 54_322, wanted: ["supplementary_group"])
         #expect(
             selectors.filter { $0.hasPrefix("unix:supplementary") } == [
                 "unix:supplementary_gid:1", "unix:supplementary_gid:54323", "unix:supplementary_group:daemon",
@@ -60,7 +66,7 @@ struct UnixWorkloadAttestorTests {
             let program = try Self.copyShell(to: directory, "program")
             try FileManager.default.createSymbolicLink(
                 atPath: directory.path("link"), withDestinationPath: program)
-            let selectors = try await self.selectors(of: ChildProcess(shell: directory.path("link")))
+            let selectors = try await self.selectors(of: ChildProcess(shell: directory.path("link")), wanted: ["path"])
             #expect(selectors.contains("unix:path:\(program)"))
         }
     }
@@ -69,22 +75,29 @@ struct UnixWorkloadAttestorTests {
     func noDiscovery() async throws {
         let selectors = try await self.selectors(
             of: ChildProcess(), UnixWorkloadAttestor(discoversPath: false, instants: .system),
-            wanted: [Selector(type: "unix", value: "sha256:00")])
+            wanted: ["path", "sha256"])
         #expect(!selectors.contains { $0.hasPrefix("unix:path") || $0.hasPrefix("unix:sha256") })
     }
 
-    @Test("the hash is what sha256sum prints")
+    @Test("the hash is what sha256sum prints, and is made once")
     func hash() async throws {
         try await withTemporaryDirectory { directory in
             let program = try Self.copyShell(to: directory, "program")
             let sum = try await runProcess("sha256sum", [program]).outputText.prefix(64)
             let child = try ChildProcess(shell: program)
-            let attestor = UnixWorkloadAttestor(instants: .system)
-            let wanted = [try Selector(type: "unix", value: "sha256:00")]
-            // The second answer may come from memory.
-            for _ in 1...2 {
-                let selectors = try await self.selectors(of: child, attestor, wanted: wanted)
+            let looks = Watched(0)
+            let host = HostAnswers(program: { process, asksForPath throws(ProcError) in
+                looks.publish(looks.current + 1)
+                return try ProgramLook(at: process, asksForPath: asksForPath)
+            })
+            // A moment at which the copy has not just changed.
+            let time = ManualInstants(now: Date().addingTimeInterval(3_600))
+            let attestor = UnixWorkloadAttestor(instants: time.instants, host: host)
+            // The program is looked at again after it was hashed; the second answer comes from memory.
+            for expectedLooks in [2, 3] {
+                let selectors = try await self.selectors(of: child, attestor, wanted: ["sha256"])
                 #expect(selectors.contains("unix:sha256:\(sum)"))
+                #expect(looks.current == expectedLooks)
             }
         }
     }
@@ -98,7 +111,7 @@ struct UnixWorkloadAttestorTests {
             try FileManager.default.removeItem(atPath: program)
             try directory.write(Array("another".utf8), to: "program", mode: 0o755)
             let selectors = try await self.selectors(
-                of: child, wanted: [Selector(type: "unix", value: "sha256:00")])
+                of: child, wanted: ["path", "sha256"])
             #expect(selectors.contains("unix:sha256:\(sum)"))
             #expect(!selectors.contains { $0.hasPrefix("unix:path:") })
         }
@@ -119,7 +132,7 @@ struct UnixWorkloadAttestorTests {
                 let link = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(child.pid)/exe")
                 #expect(link == program)
                 let findings = try await attest(
-                    child.workload(), with: [UnixWorkloadAttestor(instants: .system)], wanted: WantedSelectors([]))
+                    child.workload(), with: [UnixWorkloadAttestor(instants: .system)], wanted: Self.wanted(["path"]))
                 #expect(!findings.selectors.contains { $0.value.hasPrefix("path:") })
                 #expect(findings.undetermined["unix:path"]?.hasPrefix("\(program) is not the program there") == true)
             }
@@ -130,7 +143,7 @@ struct UnixWorkloadAttestorTests {
     func noHash() async throws {
         let selectors = try await self.selectors(
             of: ChildProcess(),
-            wanted: [Selector(type: "unix", value: "path:/x"), Selector(type: "k8s", value: "sha256:0")])
+            wanted: ["path"])
         #expect(!selectors.contains { $0.hasPrefix("unix:sha256") })
     }
 
@@ -139,7 +152,7 @@ struct UnixWorkloadAttestorTests {
         let child = try ChildProcess()
         let findings = try await attest(
             child.workload(), with: [UnixWorkloadAttestor(workloadSizeLimit: 100, instants: .system)],
-            wanted: WantedSelectors([Selector(type: "unix", value: "sha256:00")]))
+            wanted: Self.wanted(["sha256"]))
         let size =
             try FileManager.default.attributesOfItem(
                 atPath: URL(fileURLWithPath: "/bin/sh").resolvingSymlinksInPath().path)[.size] as? Int
@@ -151,9 +164,16 @@ struct UnixWorkloadAttestorTests {
     @Test("a program whose name looks like the status of a process changes nothing")
     func misleadingName() async throws {
         try await withTemporaryDirectory { directory in
-            let program = try Self.copyShell(to: directory, "a) R 1 (b")
-            let selectors = try await self.selectors(of: ChildProcess(shell: program))
-            #expect(selectors.contains("unix:path:\(program)"))
+            // As long as the kernel keeps of a name: 15 bytes.
+            for name in ["\nUid:\t7\t7\t7\t7", "Uid:\t7\t7\t7\t7", "\nGroups:\t7"] {
+                let program = try Self.copyShell(to: directory, name)
+                let child = try ChildProcess(shell: program)
+                let status = try String(contentsOfFile: "/proc/\(child.pid)/status", encoding: .utf8)
+                #expect(status.hasPrefix("Name:\t" + name.replacing("\n", with: "\\n") + "\n"))
+                let selectors = try await self.selectors(of: child)
+                #expect(selectors.contains("unix:uid:\(geteuid())"))
+                #expect(!selectors.contains("unix:supplementary_gid:7"))
+            }
         }
     }
 
