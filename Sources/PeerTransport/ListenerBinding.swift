@@ -18,8 +18,11 @@ struct BoundListener: Sendable {
 }
 
 extension RPCListener {
-    /// Connections that the kernel holds until they are accepted.
-    private static let backlog: Int32 = 1_024
+    /// Connections that the kernel holds until they are accepted; as many as Linux holds without being told otherwise.
+    ///
+    /// Whoever opens and drops connections as fast as possible fills a shorter queue of a Unix socket, and others who
+    /// do not wait for the kernel get EAGAIN then.
+    private static let backlog: Int32 = 4_096
 
     func bind(_ environment: ConnectionEnvironment, on group: any EventLoopGroup) async throws -> BoundListener {
         let bootstrap = ServerBootstrap(group: group)

@@ -73,7 +73,7 @@ final class JWTSVIDCache: Sendable {
         }
         let now = self.instants.now()
         let held = self.store.withLock { $0.use(key, now: now) }
-        if let held, now < held.renewAt, Self.isTrusted(held, authorities) { return held }
+        if let held, held.isFresh(now: now), Self.isTrusted(held, authorities) { return held }
         do {
             let svid = try await self.requests.value(for: Order(key: key, isRefresh: held != nil))
             self.store.withLock { $0.insert(svid, for: key) }
@@ -124,6 +124,7 @@ final class JWTSVIDCache: Sendable {
         }
         return IssuedJWTSVID(
             token: svid.token, keyID: try? UnverifiedJWT(parsing: svid.token).keyID, expiresAt: svid.expiresAt,
+            since: min(svid.issuedAt ?? now, now),
             renewAt: RotationSchedule.renewal(
                 issuedAt: now, notBefore: svid.issuedAt ?? now, notAfter: svid.expiresAt, jitter: 0))
     }

@@ -9,14 +9,22 @@ package struct IssuedJWTSVID: Sendable {
     /// The authority that signed it.
     package let keyID: String?
     package let expiresAt: Date
+    /// When it was received, or the earlier moment it says it was issued at: a clock that shows less was set back.
+    package let since: Date
     /// Half of its life: from then on it is replaced.
     package let renewAt: Date
 
-    package init(token: String, keyID: String?, expiresAt: Date, renewAt: Date) {
+    package init(token: String, keyID: String?, expiresAt: Date, since: Date, renewAt: Date) {
         self.token = token
         self.keyID = keyID
         self.expiresAt = expiresAt
+        self.since = since
         self.renewAt = renewAt
+    }
+
+    /// Whether it is as good as a new one: not half way to its end, and not of a time that has yet to come.
+    package func isFresh(now: Date) -> Bool {
+        self.since <= now && now < self.renewAt
     }
 }
 

@@ -12,6 +12,8 @@ import SwiftProtobuf
 /// Gets X509-SVIDs for entries: at once when they are new or have changed, and again at half of their life.
 struct SVIDIssuance: Sendable {
     private static let timeout: Duration = .seconds(30)
+    /// How long it is at most until what is held is compared with the clock again.
+    private static let longestPause: Duration = .seconds(60)
 
     let connections: ServerConnections
     let cache: WorkloadCache
@@ -45,12 +47,14 @@ struct SVIDIssuance: Sendable {
         }
     }
 
-    /// Waits for work, at most until a moment, and no longer than it seemed to be away: the clock may be set back.
+    /// Waits for work, at most until a moment, and no longer than it seemed to be away or ``longestPause``: the clock may
+    /// be set back, behind the beginning of SVIDs too.
     private func wait(until moment: Date?, from now: Date) async throws {
         guard let moment else { return try await self.cache.work.wait() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.cache.work.wait(until: moment, instants: self.instants) }
-            group.addTask { try await self.instants.sleep(for: .seconds(max(0, moment.timeIntervalSince(now)))) }
+            let remaining = Duration.seconds(max(0, moment.timeIntervalSince(now)))
+            group.addTask { try await self.instants.sleep(for: min(remaining, Self.longestPause)) }
             defer { group.cancelAll() }
             try await group.next()
         }

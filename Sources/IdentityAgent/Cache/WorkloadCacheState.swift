@@ -199,14 +199,14 @@ package struct WorkloadCacheState: Sendable {
     // MARK: - Rules
 
     /// When an entry is to be signed for: at once where it has no SVID or one of the entry as it was before, or of an
-    /// authority that was withdrawn, else at half life; not before its last failure was some time ago.
+    /// authority that was withdrawn, or one of a time that has yet to come since the clock was set back, else at half
+    /// life; not before its last failure was some time ago.
     private func dueAt(_ entry: RegistrationEntry, now: Date) -> Date {
         var earliest = self.failures[entry.id]?.retryAt ?? .distantPast
         // Further away than any retry is: the clock was set back.
         if earliest.timeIntervalSince(now) > Self.longestRetryDelay / .seconds(1) { earliest = .distantPast }
-        guard let svid = self.snapshot.svids[entry.id], svid.entry == entry, !self.isWithdrawn(svid) else {
-            return earliest
-        }
+        guard let svid = self.snapshot.svids[entry.id], svid.entry == entry, !self.isWithdrawn(svid), svid.since <= now
+        else { return earliest }
         return max(svid.renewAt, earliest)
     }
 

@@ -15,6 +15,8 @@ package struct WorkloadSVID: Sendable {
     /// The key identifier of the authority that its chain leads to, where it says which.
     package let authorityKeyIdentifier: [UInt8]?
     package let notAfter: Date
+    /// When it was received, or the earlier moment from which it is valid: a clock that shows less was set back.
+    package let since: Date
     /// When it is replaced: at half of its life, up to a tenth of it sooner or later.
     package let renewAt: Date
 
@@ -32,6 +34,7 @@ package struct WorkloadSVID: Sendable {
         }
         self.authorityKeyIdentifier = svid.authorityKeyIdentifier
         self.notAfter = svid.notAfter
+        self.since = min(svid.notBefore, issuedAt)
         self.renewAt = RotationSchedule.renewal(
             issuedAt: issuedAt, notBefore: svid.notBefore, notAfter: svid.notAfter, using: &generator)
     }

@@ -8,7 +8,7 @@ struct JWTSVIDStoreTests {
 
     private func svid(_ token: String) -> IssuedJWTSVID {
         IssuedJWTSVID(
-            token: token, keyID: nil, expiresAt: self.now.addingTimeInterval(300),
+            token: token, keyID: nil, expiresAt: self.now.addingTimeInterval(300), since: self.now,
             renewAt: self.now.addingTimeInterval(150))
     }
 
@@ -29,6 +29,15 @@ struct JWTSVIDStoreTests {
         #expect(try store.use(self.key("e", "/other", audience: ["a", "b"]), now: self.now) == nil)
         #expect(try store.use(self.key("e", age: 1, audience: ["a", "b"]), now: self.now) == nil)
         #expect(try store.use(self.key("f", audience: ["a", "b"]), now: self.now) == nil)
+    }
+
+    @Test("a token is fresh until half of its life, and not by a clock that was set back behind its beginning")
+    func freshness() {
+        let svid = self.svid("t")
+        #expect(svid.isFresh(now: self.now))
+        #expect(svid.isFresh(now: self.now.addingTimeInterval(149.9)))
+        #expect(!svid.isFresh(now: self.now.addingTimeInterval(150)))
+        #expect(!svid.isFresh(now: self.now.addingTimeInterval(-0.1)))
     }
 
     @Test("a token is given until the moment it expires, and then forgotten")

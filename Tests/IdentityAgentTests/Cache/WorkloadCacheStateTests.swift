@@ -200,6 +200,18 @@ struct WorkloadCacheStateTests {
         #expect(self.ids(state.plan(now: self.now.addingTimeInterval(-3_600)).0) == [["a"]])
     }
 
+    @Test("an SVID of a time that has yet to come, since the clock was set back, is replaced at once and once")
+    func fromLater() throws {
+        var state = self.state([try entry("a")])
+        let later = self.now.addingTimeInterval(3_600)
+        _ = try self.sign(&state, at: later)
+        let svid = try #require(state.snapshot.svids["a"])
+        #expect(self.ids(state.plan(now: svid.since).0).isEmpty)
+        let before = svid.since.addingTimeInterval(-1)
+        #expect(try self.sign(&state, at: before) == ["a"])
+        #expect(self.ids(state.plan(now: before).0).isEmpty)
+    }
+
     @Test("after a failure an entry waits, longer each time; its reason is known")
     func failures() throws {
         var random = SeededRandom(seed: 1)
