@@ -47,15 +47,18 @@ final class Deployment: Sendable {
     // MARK: Processes
 
     /// Starts the control plane and waits until it serves.
-    func startServer() async throws -> RunningProgram {
+    ///
+    /// - Parameter wrapper: A program and its arguments that executes the one behind them.
+    func startServer(through wrapper: [String] = []) async throws -> RunningProgram {
         let fixed = [
             "trust_domain": Self.trustDomain, "data_dir": self.directory.path("server-data"),
             "socket_path": self.serverSocket,
             "bind_address": "127.0.0.1", "bind_port": "\(self.port)",
         ]
         let config = try self.write(section: "server", fixed.merging(self.serverOptions) { $1 }, to: "server.yaml")
+        let command = wrapper + [Programs.signet, "server", "run", "--config", config]
         let server = try RunningProgram(
-            Programs.signet, ["server", "run", "--config", config], environment: self.environment,
+            command[0], Array(command.dropFirst()), environment: self.environment,
             logPath: self.directory.path("server.log"))
         try await self.waitUntilHealthy(self.serverSocket, server)
         return server

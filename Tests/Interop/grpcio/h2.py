@@ -38,6 +38,31 @@ def message(body=b""):
     return b"\0" + struct.pack(">I", len(body)) + body
 
 
+def message_field(encoded, number):
+    """The first value of a field of bytes in a protobuf message."""
+    position = 0
+
+    def varint():
+        nonlocal position
+        value = shift = 0
+        while True:
+            byte = encoded[position]
+            position += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+    while position < len(encoded):
+        key = varint()
+        size = varint()
+        if key & 7 != 2:
+            continue
+        if key >> 3 == number:
+            return encoded[position:position + size]
+        position += size
+    return None
+
+
 def call(stream, path, body=b"", end=True):
     """The frames of a unary call."""
     return (frame(HEADERS, END_HEADERS, stream, request_head(path))
@@ -48,7 +73,7 @@ class Connection:
     """A connection that has sent its preface."""
 
     def __init__(self, connected, greet=True):
-        self.socket, self.buffer = connected, b""
+        self.socket, self.buffer, self.partial, self.greets = connected, b"", {}, greet
         if greet:
             self.send(PREFACE + frame(SETTINGS))
 
@@ -76,6 +101,11 @@ class Connection:
         kind, flags = self.buffer[3], self.buffer[4]
         stream = int.from_bytes(self.buffer[5:9], "big") & 0x7FFFFFFF
         payload, self.buffer = self.buffer[9:9 + length], self.buffer[9 + length:]
+        if kind == DATA and payload and self.greets:
+            # What is read makes room for more.
+            room = struct.pack(">I", len(payload))
+            updates = frame(WINDOW_UPDATE, 0, 0, room)
+            self.send(updates if flags & END_STREAM else updates + frame(WINDOW_UPDATE, 0, stream, room))
         if flags & ACK == 0 and kind in (SETTINGS, PING):
             try:
                 self.send(frame(kind, ACK, 0, payload if kind == PING else b""))
@@ -91,16 +121,19 @@ class Connection:
         return False
 
     def answer(self, stream):
-        """The first message on a stream, or None when the stream or the connection ends without one."""
-        data = b""
+        """The next message on a stream, or None when the stream or the connection ends without one."""
+        data = self.partial.pop(stream, b"")
         while (got := self.read()) is not None:
             kind, flags, number, payload = got
             if number != stream:
                 continue
             if kind == DATA:
                 data += payload
-                if len(data) >= 5 and len(data) >= 5 + int.from_bytes(data[1:5], "big"):
-                    return data[5:]
+                end = 5 + int.from_bytes(data[1:5], "big")
+                if len(data) >= 5 and len(data) >= end:
+                    if data[end:]:
+                        self.partial[stream] = data[end:]
+                    return data[5:end]
             if kind == RST_STREAM or (kind in (DATA, HEADERS) and flags & END_STREAM):
                 return None
         return None
