@@ -83,7 +83,8 @@ final class Deployment: Sendable {
         ]
         if !FileManager.default.fileExists(atPath: self.directory.path("bundle.pem")) {
             let bundle = try await self.signet("bundle", "show")
-            try self.directory.write(bundle.output, to: "bundle.pem", mode: 0o644)
+            // Agents may start at once: none may find a file that another is still writing.
+            try Data(bundle.output).write(to: URL(filePath: self.directory.path("bundle.pem")), options: .atomic)
         }
         keys["trust_bundle_path"] = self.directory.path("bundle.pem")
         if !token.isEmpty {
