@@ -16,7 +16,9 @@ package struct AuthorityConfiguration: Sendable, Hashable {
     package let caKeyType: KeyType
     /// The kind of key of JWT authorities.
     package let jwtKeyType: KeyType
-    /// How long an authority of either kind lives; whole seconds.
+    /// The kind of key of WIT authorities; nil where WIT-SVIDs are not issued.
+    package let witKeyType: KeyType?
+    /// How long an authority of any kind lives; whole seconds.
     package let caTTL: Duration
     /// The subject of X.509 authorities; each one's certificate serial number is added to it.
     package let caSubject: AuthoritySubject
@@ -30,13 +32,15 @@ package struct AuthorityConfiguration: Sendable, Hashable {
     /// - Parameters:
     ///   - caKeyType: EC on P-256 by default.
     ///   - jwtKeyType: As `caKeyType` by default.
+    ///   - witKeyType: None by default: WIT-SVIDs are not issued.
     ///   - caTTL: 24 hours by default; whole seconds in ``caTTLs``.
     ///   - caSubject: `C=US, O=SPIFFE` by default.
     ///   - jwtIssuer: None by default.
     ///   - refreshHint: 5 minutes by default; whole seconds from 0 to ``maxRefreshHint``.
     package init(
         trustDomain: TrustDomain, caKeyType: KeyType = .ecP256, jwtKeyType: KeyType? = nil,
-        caTTL: Duration = .seconds(86_400), caSubject: AuthoritySubject = .standard, jwtIssuer: String? = nil,
+        witKeyType: KeyType? = nil, caTTL: Duration = .seconds(86_400), caSubject: AuthoritySubject = .standard,
+        jwtIssuer: String? = nil,
         refreshHint: Duration = .seconds(300)
     ) throws(AuthorityConfigurationError) {
         guard !trustDomain.hasEmptyLabel else { throw .emptyLabel(trustDomain) }
@@ -50,6 +54,7 @@ package struct AuthorityConfiguration: Sendable, Hashable {
         self.trustDomain = trustDomain
         self.caKeyType = caKeyType
         self.jwtKeyType = jwtKeyType ?? caKeyType
+        self.witKeyType = witKeyType
         self.caTTL = caTTL
         self.caSubject = caSubject
         self.jwtIssuer = jwtIssuer

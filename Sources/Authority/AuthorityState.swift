@@ -7,7 +7,9 @@ package import SPIFFE
 package struct AuthorityState: Sendable {
     package let x509: X509Authority
     package let jwt: JWTAuthorityKey
-    /// Every authority that is prepared, active or not yet expired, of both kinds.
+    /// nil where WIT-SVIDs are not issued.
+    package let wit: WITAuthorityKey?
+    /// Every authority that is prepared, active or not yet expired, of all kinds.
     package let bundle: TrustBundle
     /// The `iss` of JWT-SVIDs.
     let jwtIssuer: String?

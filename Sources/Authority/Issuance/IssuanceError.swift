@@ -25,6 +25,8 @@ package enum IssuanceError: Error, Hashable {
     case audienceTooLong(maxBytes: Int)
     /// The token would be longer than validators read.
     case tokenTooLong(maxBytes: Int)
+    /// SVIDs of this kind are not issued here.
+    case noAuthority
     /// The private key of the authority did not sign, or what was to be signed cannot be written.
     case signingFailed
     /// What was made is not what it should be; it was thrown away.
@@ -44,6 +46,7 @@ package enum IssuanceError: Error, Hashable {
         case .noAudience: "issuance.no_audience"
         case .audienceTooLong: "issuance.audience_too_long"
         case .tokenTooLong: "issuance.token_too_long"
+        case .noAuthority: "issuance.no_authority"
         case .signingFailed: "issuance.signing_failed"
         case .profileViolated: "issuance.profile_violated"
         }
@@ -65,6 +68,7 @@ extension IssuanceError: CustomStringConvertible {
         case .noAudience: "there is no audience"
         case .audienceTooLong(let maxBytes): "the audiences have more than \(maxBytes) bytes"
         case .tokenTooLong(let maxBytes): "the token would have more than \(maxBytes) bytes"
+        case .noAuthority: "there is no authority for SVIDs of this kind"
         case .signingFailed: "the authority could not sign"
         case .profileViolated(let violation): "the issued document violates its profile (\(violation))"
         }

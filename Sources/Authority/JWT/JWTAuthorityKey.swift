@@ -30,7 +30,8 @@ package struct JWTAuthorityKey: Sendable {
             expiresAt: issuedAt.addingTimeInterval(configuration.caTTL / .seconds(1)))
     }
 
-    private static func randomKeyID() -> String {
+    /// A `kid` that no authority has had, JWT or WIT: 190 random bits.
+    static func randomKeyID() -> String {
         let characters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
         return String((0..<self.keyIDLength).map { _ in characters[Int.random(in: characters.indices)] })
     }

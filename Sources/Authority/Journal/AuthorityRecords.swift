@@ -12,9 +12,21 @@ package struct AuthorityRecords: Sendable, Hashable, Codable {
     package var refreshHintSeconds: Int64 = 0
     package var x509: [X509Record] = []
     package var jwt: [JWTRecord] = []
+    /// Absent in records of programs that knew no WIT authorities.
+    package var wit: [WITRecord] = []
 
     /// The records of a store that has none yet.
     package init() {}
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.version = try values.decode(Int.self, forKey: .version)
+        self.bundleSequence = try values.decode(UInt64.self, forKey: .bundleSequence)
+        self.refreshHintSeconds = try values.decode(Int64.self, forKey: .refreshHintSeconds)
+        self.x509 = try values.decode([X509Record].self, forKey: .x509)
+        self.jwt = try values.decode([JWTRecord].self, forKey: .jwt)
+        self.wit = try values.decodeIfPresent([WITRecord].self, forKey: .wit) ?? []
+    }
 
     /// Where in its life an authority is; see ``AuthoritySlots``.
     package enum Slot: String, Sendable, Hashable, Codable {
@@ -38,6 +50,9 @@ package struct AuthorityRecords: Sendable, Hashable, Codable {
             self.certificate = certificate
         }
     }
+
+    /// A WIT authority; the `keyID` is its `kid`, as that of a JWT authority, and unique among both.
+    package typealias WITRecord = JWTRecord
 
     /// A JWT authority.
     package struct JWTRecord: Sendable, Hashable, Codable {

@@ -10,13 +10,13 @@ package enum AuthorityRecordsError: Error, Hashable {
     case tooManyAuthorities(limit: Int)
     /// Two authorities of a kind are in a slot that has room for one.
     case slotTaken(AuthorityRecords.Slot)
-    /// Two authorities of a kind have this identifier.
+    /// Two authorities of a kind, or a JWT and a WIT authority, have this identifier.
     case duplicateID(String)
     /// The certificate of the X.509 authority at this index is not DER, or not one of a signing authority.
     case malformedCertificate(index: Int)
     /// The certificate of the X.509 authority at this index is not of the trust domain that is served.
     case foreignCertificate(index: Int, expected: TrustDomain)
-    /// The JWT authority at this index has no `kid` or no public key that signs tokens, or its times are out of range.
+    /// The JWT or WIT authority at this index has no `kid` or no public key that signs tokens, or its times are out of range.
     case malformedKey(index: Int)
 }
 
@@ -31,7 +31,7 @@ extension AuthorityRecordsError: CustomStringConvertible {
         case .malformedCertificate(let index): "the recorded certificate \(index) is not that of an authority"
         case .foreignCertificate(let index, let expected):
             "the recorded certificate \(index) is not of the trust domain \(expected)"
-        case .malformedKey(let index): "the recorded JWT authority \(index) is malformed"
+        case .malformedKey(let index): "the recorded JWT or WIT authority \(index) is malformed"
         }
     }
 }

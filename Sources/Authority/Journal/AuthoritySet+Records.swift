@@ -20,8 +20,16 @@ extension AuthoritySet {
         for (index, record) in records.jwt.enumerated() {
             jwt.append((record.slot, try JWTAuthorityPublicKey(record, index: index)))
         }
+        var wit: [(AuthorityRecords.Slot, WITAuthorityPublicKey)] = []
+        for (index, record) in records.wit.enumerated() {
+            wit.append((record.slot, try WITAuthorityPublicKey(record, index: index)))
+        }
+        // A kid is unique in the whole bundle (WIT-SVID §6).
+        let keyIDs = Set(jwt.map(\.1.id))
+        if let shared = wit.map(\.1.id).first(where: keyIDs.contains) { throw .duplicateID(shared) }
         self.x509 = try AuthoritySlots(x509)
         self.jwt = try AuthoritySlots(jwt)
+        self.wit = try AuthoritySlots(wit)
         self.bundleSequence = records.bundleSequence
         self.refreshHint = .seconds(records.refreshHintSeconds)
     }
@@ -32,6 +40,7 @@ extension AuthoritySet {
         records.refreshHintSeconds = self.refreshHint.components.seconds
         records.x509 = self.x509.inSlots.map { $1.record(slot: $0) }
         records.jwt = self.jwt.inSlots.map { $1.record(slot: $0) }
+        records.wit = self.wit.inSlots.map { $1.record(slot: $0) }
         return records
     }
 }
@@ -94,6 +103,22 @@ extension JWTAuthorityPublicKey {
     }
 
     fileprivate func record(slot: AuthorityRecords.Slot) -> AuthorityRecords.JWTRecord {
+        .init(
+            slot: slot, keyName: self.keyName, keyID: self.id, issuedAtSeconds: self.issuedAt.wholeSecondsSince1970,
+            expiresAtSeconds: self.expiresAt.wholeSecondsSince1970,
+            publicKey: Base64.encode(self.publicKey.subjectPublicKeyInfoDER))
+    }
+}
+
+extension WITAuthorityPublicKey {
+    fileprivate init(_ record: AuthorityRecords.WITRecord, index: Int) throws(AuthorityRecordsError) {
+        let read = try JWTAuthorityPublicKey(record, index: index)
+        self.init(
+            id: read.id, publicKey: read.publicKey, keyName: read.keyName, issuedAt: read.issuedAt,
+            expiresAt: read.expiresAt)
+    }
+
+    fileprivate func record(slot: AuthorityRecords.Slot) -> AuthorityRecords.WITRecord {
         .init(
             slot: slot, keyName: self.keyName, keyID: self.id, issuedAtSeconds: self.issuedAt.wholeSecondsSince1970,
             expiresAtSeconds: self.expiresAt.wholeSecondsSince1970,

@@ -25,6 +25,10 @@ struct HeldAuthorities: Sendable {
             guard let key = try await keyManager.key(id: authority.keyName) else { continue }
             if key.publicKey == authority.publicKey { keys[key.id] = key }
         }
+        for authority in [set.wit.active, set.wit.prepared].compactMap(\.self) {
+            guard let key = try await keyManager.key(id: authority.keyName) else { continue }
+            if key.publicKey == authority.publicKey { keys[key.id] = key }
+        }
         self.set = set
         self.keys = keys
     }
@@ -54,6 +58,15 @@ struct HeldAuthorities: Sendable {
             let key = try await Self.makeKey("jwt", configuration.jwtKeyType, keyManager)
             return (JWTAuthorityKey.make(key: key, configuration: configuration, now: now), key)
         }
+        if let witKeyType = configuration.witKeyType {
+            try await self.advance(\.wit, now: now) {
+                let key = try await Self.makeKey("wit", witKeyType, keyManager)
+                return (WITAuthorityKey.make(key: key, configuration: configuration, now: now), key)
+            }
+        } else {
+            self.set.wit.retire()
+            self.set.wit.prune(now: now)
+        }
         let needed = self.set.neededKeyNames
         self.keys = self.keys.filter { needed.contains($0.key) }
     }
@@ -69,8 +82,13 @@ struct HeldAuthorities: Sendable {
         guard let x509 = self.set.x509.active, let x509Key = self.keys[x509.keyName],
             let jwt = self.set.jwt.active, let jwtKey = self.keys[jwt.keyName]
         else { throw .signingFailed }
+        var wit: WITAuthorityKey?
+        if let active = self.set.wit.active {
+            guard let key = self.keys[active.keyName] else { throw .signingFailed }
+            wit = WITAuthorityKey(active, key: key)
+        }
         return AuthorityState(
-            x509: try X509Authority(x509, key: x509Key), jwt: JWTAuthorityKey(jwt, key: jwtKey),
+            x509: try X509Authority(x509, key: x509Key), jwt: JWTAuthorityKey(jwt, key: jwtKey), wit: wit,
             bundle: self.set.bundle, jwtIssuer: configuration.jwtIssuer)
     }
 

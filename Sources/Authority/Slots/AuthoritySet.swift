@@ -1,7 +1,7 @@
 import FoundationEssentials
 import SPIFFE
 
-/// The authorities of a trust domain, of both kinds, and the bundle they make; no private key.
+/// The authorities of a trust domain, of all kinds, and the bundle they make; no private key.
 struct AuthoritySet: Sendable, Hashable {
     /// The most authorities of one kind that may be unexpired; the rotation itself keeps about three.
     static let maxAuthorities = 1_024
@@ -9,6 +9,8 @@ struct AuthoritySet: Sendable, Hashable {
     let trustDomain: TrustDomain
     var x509: AuthoritySlots<X509AuthorityCertificate>
     var jwt: AuthoritySlots<JWTAuthorityPublicKey>
+    /// Without an active authority where WIT-SVIDs are not issued.
+    var wit: AuthoritySlots<WITAuthorityPublicKey>
     var bundleSequence: UInt64
     /// Whole seconds.
     var refreshHint: Duration
@@ -19,23 +21,25 @@ struct AuthoritySet: Sendable, Hashable {
     }
 
     var neededKeyNames: Set<String> {
-        self.x509.neededKeyNames.union(self.jwt.neededKeyNames)
+        self.x509.neededKeyNames.union(self.jwt.neededKeyNames).union(self.wit.neededKeyNames)
     }
 
-    /// The next moment at which a step of either kind is due.
+    /// The next moment at which a step of any kind is due.
     var nextInstant: Date {
-        [self.x509.nextInstant, self.jwt.nextInstant].compactMap(\.self).min() ?? .distantPast
+        [self.x509.nextInstant, self.jwt.nextInstant, self.wit.nextInstant ?? self.wit.nextPruning]
+            .compactMap(\.self).min() ?? .distantPast
     }
 
     /// Removes the old authorities that have expired.
     mutating func prune(now: Date) {
         self.x509.prune(now: now)
         self.jwt.prune(now: now)
+        self.wit.prune(now: now)
     }
 
     /// Refuses more authorities of a kind than ``maxAuthorities``.
     func checkCount() throws(AuthorityRecordsError) {
-        guard max(self.x509.all.count, self.jwt.all.count) <= Self.maxAuthorities else {
+        guard max(self.x509.all.count, self.jwt.all.count, self.wit.all.count) <= Self.maxAuthorities else {
             throw .tooManyAuthorities(limit: Self.maxAuthorities)
         }
     }
@@ -57,7 +61,8 @@ struct AuthoritySet: Sendable, Hashable {
     private func bundle(sequenceNumber: UInt64?) -> TrustBundle {
         TrustBundle(
             trustDomain: self.trustDomain, x509Authorities: self.x509.all.map(\.certificate),
-            jwtAuthorities: self.jwt.all.compactMap(\.bundleEntry), sequenceNumber: sequenceNumber,
+            jwtAuthorities: self.jwt.all.compactMap(\.bundleEntry),
+            witAuthorities: self.wit.all.compactMap(\.bundleEntry), sequenceNumber: sequenceNumber,
             refreshHint: self.refreshHint)
     }
 }

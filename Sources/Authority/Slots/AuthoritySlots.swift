@@ -50,6 +50,11 @@ package struct AuthoritySlots<Authority: RotatingAuthority>: Sendable, Hashable 
         return self.old.map(\.prunedAt).reduce(schedule(active.issuedAt, active.expiresAt), min)
     }
 
+    /// The moment at which the first of the old authorities has expired; nil when there is none.
+    package var nextPruning: Date? {
+        self.old.map(\.prunedAt).min()
+    }
+
     /// All authorities, oldest first: an order that does not change when they change slots.
     package var all: [Authority] {
         (self.old + [self.active, self.prepared].compactMap(\.self))
@@ -79,6 +84,13 @@ package struct AuthoritySlots<Authority: RotatingAuthority>: Sendable, Hashable 
     package mutating func setAside() {
         guard let prepared else { return }
         self.old.append(prepared)
+        self.prepared = nil
+    }
+
+    /// Makes all authorities old: nothing is signed any more, and what was stays valid.
+    package mutating func retire() {
+        self.old += [self.active, self.prepared].compactMap(\.self)
+        self.active = nil
         self.prepared = nil
     }
 

@@ -20,13 +20,13 @@ struct TestDomain {
     var configuration: AuthorityConfiguration
 
     init(
-        caKeyType: KeyType = .ecP256, jwtKeyType: KeyType? = nil, caTTL: Duration = .seconds(86_400),
-        jwtIssuer: String? = nil
+        caKeyType: KeyType = .ecP256, jwtKeyType: KeyType? = nil, witKeyType: KeyType? = nil,
+        caTTL: Duration = .seconds(86_400), jwtIssuer: String? = nil
     ) throws {
         self.trustDomain = try TrustDomain(parsing: "example.org")
         self.configuration = try AuthorityConfiguration(
-            trustDomain: self.trustDomain, caKeyType: caKeyType, jwtKeyType: jwtKeyType, caTTL: caTTL,
-            jwtIssuer: jwtIssuer)
+            trustDomain: self.trustDomain, caKeyType: caKeyType, jwtKeyType: jwtKeyType,
+            witKeyType: witKeyType, caTTL: caTTL, jwtIssuer: jwtIssuer)
     }
 
     /// Starts as a new process does.
