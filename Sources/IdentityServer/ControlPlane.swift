@@ -30,6 +30,7 @@ struct ControlPlane: Sendable {
     struct Lifetimes: Hashable, Sendable {
         var x509SVID: Duration
         var jwtSVID: Duration
+        var witSVID: Duration
         var agent: Duration
     }
 }

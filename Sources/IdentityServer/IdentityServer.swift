@@ -91,11 +91,12 @@ package final class IdentityServer: Service {
 
     /// A default that the authority cannot always grant would be cut short silently, now and then.
     private func checkLifetimes() throws {
+        let issuesWIT = self.authority.configuration.witKeyType != nil
         for (setting, lifetime) in [
             ("default_x509_svid_ttl", self.configuration.defaultX509SVIDTTL),
             ("default_jwt_svid_ttl", self.configuration.defaultJWTSVIDTTL),
             ("agent_ttl", self.configuration.agentTTL),
-        ] {
+        ] + (issuesWIT ? [("default_wit_svid_ttl", self.configuration.defaultWITSVIDTTL)] : []) {
             do throws(AuthorityConfigurationError) {
                 try self.authority.configuration.check(defaultTTL: lifetime)
             } catch {
@@ -123,7 +124,7 @@ package final class IdentityServer: Service {
             trustDomain: self.configuration.trustDomain,
             lifetimes: ControlPlane.Lifetimes(
                 x509SVID: self.configuration.defaultX509SVIDTTL, jwtSVID: self.configuration.defaultJWTSVIDTTL,
-                agent: self.configuration.agentTTL),
+                witSVID: self.configuration.defaultWITSVIDTTL, agent: self.configuration.agentTTL),
             registry: registry, authority: self.authority.state, entryStore: self.stores.entries,
             nodeStore: self.stores.nodes, joinTokenStore: self.stores.joinTokens, writes: WriteOrder(),
             storeFailures: StoreFailureLog(logger: self.logger), disconnections: Disconnections(),
@@ -168,6 +169,7 @@ package final class IdentityServer: Service {
         AuthorizedEntryService(plane: plane).register(in: &routes)
         SyncService(plane: plane).register(in: &routes)
         SVIDService(plane: plane).register(in: &routes)
+        if self.authority.configuration.witKeyType != nil { WITService(plane: plane).register(in: &routes) }
         BundleService(plane: plane).register(in: &routes)
         var local = routes.routes
         local.serveHealth(health)

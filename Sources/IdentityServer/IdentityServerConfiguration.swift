@@ -16,6 +16,9 @@ package struct IdentityServerConfiguration: Sendable {
     package var defaultX509SVIDTTL: Duration
     /// The life of JWT-SVIDs whose entry does not say, and of minted ones whose request does not.
     package var defaultJWTSVIDTTL: Duration
+    /// The life of WIT-SVIDs whose entry does not say how long its X509-SVIDs live, and of minted ones whose request does
+    /// not; of no effect where the authorities issue none.
+    package var defaultWITSVIDTTL: Duration
     /// The life of agents' X509-SVIDs.
     package var agentTTL: Duration
     /// The oldest version of TLS the server speaks.
@@ -28,12 +31,14 @@ package struct IdentityServerConfiguration: Sendable {
     ///   - bindPort: Default: 8081, SPIRE's.
     ///   - defaultX509SVIDTTL: Default: one hour.
     ///   - defaultJWTSVIDTTL: Default: five minutes.
+    ///   - defaultWITSVIDTTL: Default: one hour.
     ///   - agentTTL: Default: `defaultX509SVIDTTL`.
     ///   - minTLSVersion: Default: TLS 1.3.
     package init(
         trustDomain: TrustDomain, bindAddress: String = "0.0.0.0", bindPort: Int = 8081, socketPath: String,
         defaultX509SVIDTTL: Duration = .seconds(3_600), defaultJWTSVIDTTL: Duration = .seconds(300),
-        agentTTL: Duration? = nil, minTLSVersion: MinimumTLSVersion = .tlsv13, limits: RPCLimits = RPCLimits()
+        defaultWITSVIDTTL: Duration = .seconds(3_600), agentTTL: Duration? = nil,
+        minTLSVersion: MinimumTLSVersion = .tlsv13, limits: RPCLimits = RPCLimits()
     ) {
         self.trustDomain = trustDomain
         self.bindAddress = bindAddress
@@ -41,6 +46,7 @@ package struct IdentityServerConfiguration: Sendable {
         self.socketPath = socketPath
         self.defaultX509SVIDTTL = defaultX509SVIDTTL
         self.defaultJWTSVIDTTL = defaultJWTSVIDTTL
+        self.defaultWITSVIDTTL = defaultWITSVIDTTL
         self.agentTTL = agentTTL ?? defaultX509SVIDTTL
         self.minTLSVersion = minTLSVersion
         self.limits = limits

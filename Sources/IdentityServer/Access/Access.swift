@@ -49,6 +49,8 @@ extension Access {
         SVIDMethods.mintJWTSVID.path: .administrators,
         SVIDMethods.batchNewX509SVID.path: .agent,
         SVIDMethods.newJWTSVID.path: .agent,
+        SVIDMethods.mintWITSVID.path: .administrators,
+        SVIDMethods.batchNewWITSVID.path: .agent,
 
         BundleMethods.getBundle.path: .anyone,
 

@@ -13,6 +13,8 @@ extension RPCError {
         case .audienceTooLong, .dnsNames, .foreignTrustDomain, .invalidTTL, .reservedID, .tokenTooLong, .unsupportedKey,
             .withoutPath:
             self = .invalid("\(error)")
+        case .noAuthority:
+            self = RPCError(code: .unimplemented, message: "\(error)")
         case .authorityExpired, .notAgentID, .profileViolated, .signingFailed:
             return nil
         }

@@ -13,6 +13,7 @@ extension TrustBundle {
                 .with { $0.asn1 = Data(certificate.derBytes) }
             }
             $0.jwtAuthorities = self.jwtAuthorities.map(\.proto)
+            $0.witAuthorities = self.witAuthorities.map(\.proto)
             $0.refreshHint = self.refreshHint?.components.seconds ?? 0
             $0.sequenceNumber = self.sequenceNumber ?? 0
         }
@@ -21,6 +22,16 @@ extension TrustBundle {
 
 extension JWTAuthority {
     fileprivate var proto: Spire_Api_Types_JWTKey {
+        .with {
+            $0.keyID = self.keyID
+            $0.publicKey = Data(self.publicKey.subjectPublicKeyInfoDER)
+            $0.expiresAt = self.expiresAt?.secondsSinceEpoch ?? 0
+        }
+    }
+}
+
+extension WITAuthority {
+    fileprivate var proto: Spire_Api_Types_WITKey {
         .with {
             $0.keyID = self.keyID
             $0.publicKey = Data(self.publicKey.subjectPublicKeyInfoDER)

@@ -14,6 +14,18 @@ extension IssuedX509SVID {
     }
 }
 
+extension IssuedWITSVID {
+    func proto(id: SPIFFEID, hint: String) -> Spire_Api_Types_WITSVID {
+        .with {
+            $0.token = self.token
+            $0.id = id.proto
+            $0.expiresAt = self.expiresAt.secondsSinceEpoch
+            $0.issuedAt = self.issuedAt.secondsSinceEpoch
+            $0.hint = hint
+        }
+    }
+}
+
 extension IssuedJWTSVID {
     func proto(id: SPIFFEID, hint: String) -> Spire_Api_Types_JWTSVID {
         .with {

@@ -22,6 +22,14 @@ extension Spire_Api_Types_Bundle {
                     }
                     return authority
                 },
+                witAuthorities: try self.witAuthorities.map {
+                    let key = try PublicKey(subjectPublicKeyInfoDER: Array($0.publicKey))
+                    let end = $0.expiresAt == 0 ? nil : Date(unixSeconds: $0.expiresAt)
+                    guard let authority = WITAuthority(keyID: $0.keyID, publicKey: key, expiresAt: end) else {
+                        throw CommandError("a WIT authority has no key ID")
+                    }
+                    return authority
+                },
                 sequenceNumber: self.sequenceNumber,
                 refreshHint: self.refreshHint > 0 ? .seconds(self.refreshHint) : nil)
         } catch {

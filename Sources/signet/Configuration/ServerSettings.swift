@@ -32,6 +32,7 @@ struct ServerSettings {
         server.bindPort = try settings.integer("bind_port", in: 0...65535, default: 8081)
         server.defaultX509SVIDTTL = x509TTL
         server.defaultJWTSVIDTTL = try settings.lifetime("default_jwt_svid_ttl", default: .seconds(300))
+        server.defaultWITSVIDTTL = try settings.lifetime("default_wit_svid_ttl", default: .seconds(3600))
         server.agentTTL = try settings.lifetime("agent_ttl", default: x509TTL)
         server.minTLSVersion = try settings.choice("min_tls_version", default: TLSVersionName.v13).version
         server.limits = try settings.limits()
@@ -48,11 +49,13 @@ struct ServerSettings {
     ) throws(ConfigurationError) -> AuthorityConfiguration {
         let caKeyType = try settings.choice("ca_key_type", default: KeyType.ecP256)
         let jwtKeyType = try settings.choice("jwt_key_type", default: caKeyType)
+        let witKeyType = try Self.witKeyType(settings, default: caKeyType)
         let caTTL = try settings.lifetime("ca_ttl", default: .seconds(86_400))
         do throws(AuthorityConfigurationError) {
             let standard = AuthoritySubject.standard
             return try AuthorityConfiguration(
-                trustDomain: trustDomain, caKeyType: caKeyType, jwtKeyType: jwtKeyType, caTTL: caTTL,
+                trustDomain: trustDomain, caKeyType: caKeyType, jwtKeyType: jwtKeyType,
+                witKeyType: witKeyType, caTTL: caTTL,
                 caSubject: AuthoritySubject(
                     country: settings.text("ca_subject.country") ?? standard.country,
                     organization: settings.text("ca_subject.organization") ?? standard.organization,
@@ -76,12 +79,30 @@ struct ServerSettings {
         return .refused(reason: "'\(settings.name(of: key))' is '\(settings.text(key) ?? "")': \(error)")
     }
 
+    /// The kind of key of WIT authorities; nil unless `wit_svid` switches them on.
+    ///
+    /// A setting of theirs without it would do nothing, and is refused.
+    private static func witKeyType(
+        _ settings: Settings, default caKeyType: KeyType
+    ) throws(ConfigurationError) -> KeyType? {
+        if try settings.flag("wit_svid", default: false) {
+            return try settings.choice("wit_key_type", default: caKeyType)
+        }
+        for key in ["wit_key_type", "default_wit_svid_ttl"] where settings.text(key) != nil {
+            throw .contradiction(
+                keys: [settings.name(of: key), settings.name(of: "wit_svid")],
+                reason: "WIT-SVIDs are not issued unless wit_svid is true")
+        }
+        return nil
+    }
+
     /// Refuses default lifetimes that the authorities cannot always grant.
     private func checkLifetimes() throws(ConfigurationError) {
-        let lifetimes = [
-            ("default_x509_svid_ttl", self.server.defaultX509SVIDTTL),
-            ("default_jwt_svid_ttl", self.server.defaultJWTSVIDTTL), ("agent_ttl", self.server.agentTTL),
-        ]
+        let lifetimes =
+            [
+                ("default_x509_svid_ttl", self.server.defaultX509SVIDTTL),
+                ("default_jwt_svid_ttl", self.server.defaultJWTSVIDTTL), ("agent_ttl", self.server.agentTTL),
+            ] + (self.authority.witKeyType == nil ? [] : [("default_wit_svid_ttl", self.server.defaultWITSVIDTTL)])
         for (key, lifetime) in lifetimes where lifetime > self.authority.guaranteedTTL {
             throw .invalid(
                 key: "server.\(key)", value: DurationText.format(lifetime),

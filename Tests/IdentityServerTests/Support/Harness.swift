@@ -60,6 +60,8 @@ struct HarnessSettings: Sendable {
     var x509SVIDTTL: Duration = .seconds(3_600)
     var jwtSVIDTTL: Duration = .seconds(300)
     var agentTTL: Duration = .seconds(3_600)
+    var witSVIDTTL: Duration = .seconds(3_600)
+    var witKeyType: KeyType?
 }
 
 /// Runs a control plane in a directory of its own for the time of `body`, then shuts it down gracefully.
@@ -74,12 +76,14 @@ func withControlPlane<Result: Sendable>(
     let database = try FaultyDatabase(SQLiteDatabase(path: path, busyTimeout: .seconds(5)))
     let store = try Datastore(database: database, name: path, trustDomain: exampleOrg)
     let authority = try await AuthorityRotation.start(
-        configuration: AuthorityConfiguration(trustDomain: exampleOrg, caTTL: settings.caTTL), keyManager: disk.keys,
-        journal: store, now: time.now)
+        configuration: AuthorityConfiguration(
+            trustDomain: exampleOrg, witKeyType: settings.witKeyType, caTTL: settings.caTTL),
+        keyManager: disk.keys, journal: store, now: time.now)
     let configuration = IdentityServerConfiguration(
         trustDomain: exampleOrg, bindAddress: "127.0.0.1", bindPort: 0,
         socketPath: disk.directory.path("admin/api.sock"),
-        defaultX509SVIDTTL: settings.x509SVIDTTL, defaultJWTSVIDTTL: settings.jwtSVIDTTL, agentTTL: settings.agentTTL)
+        defaultX509SVIDTTL: settings.x509SVIDTTL, defaultJWTSVIDTTL: settings.jwtSVIDTTL,
+        defaultWITSVIDTTL: settings.witSVIDTTL, agentTTL: settings.agentTTL)
     let server = IdentityServer(
         configuration: configuration, authority: authority, entries: store, changeLog: store, nodes: store,
         joinTokens: store, instants: time.instants, logger: log.logger)
