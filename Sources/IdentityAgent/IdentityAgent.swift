@@ -45,7 +45,9 @@ package final class IdentityAgent: Service {
             group.addTask { try await parts.lifecycle.run() }
             group.addTask { try await parts.sync.run() }
             group.addTask { try await parts.federation.run() }
-            group.addTask { try await parts.issuance.run() }
+            for issuance in parts.issuances {
+                group.addTask { try await issuance.run() }
+            }
             group.addTask { try await parts.tokens.run() }
             group.addTask { try await self.report(parts) }
             defer { group.cancelAll() }
@@ -72,7 +74,8 @@ package final class IdentityAgent: Service {
         let lifecycle: IdentityLifecycle
         let sync: EntrySync
         let federation: FederatedBundleSync
-        let issuance: SVIDIssuance
+        /// One a kind of SVID that is served.
+        let issuances: [SVIDIssuance]
         let tokens: JWTSVIDCache
     }
 
@@ -82,7 +85,8 @@ package final class IdentityAgent: Service {
         let cache = WorkloadCache(
             bundle: TrustBundle(trustDomain: configuration.trustDomain), svidLimit: configuration.svidCacheLimit,
             selectorTypes: Set(self.attestors.map(\.name)),
-            maxBatchLimit: SVIDIssuance.batchLimit(configuration.workloadKeyType))
+            maxBatchLimit: X509SVIDRequests.batchLimit(configuration.workloadKeyType),
+            servesWIT: configuration.servesWIT)
         let clients = ServerClients(
             address: configuration.serverAddress, port: configuration.serverPort,
             serverID: try .server(of: configuration.trustDomain), now: { instants.now() })
@@ -112,10 +116,20 @@ package final class IdentityAgent: Service {
                 instants: instants, randomness: self.randomness, logger: self.logger),
             federation: FederatedBundleSync(
                 connections: connections, cache: cache, instants: instants, logger: self.logger),
-            issuance: SVIDIssuance(
-                connections: connections, cache: cache, keyType: configuration.workloadKeyType, instants: instants,
-                randomness: self.randomness, logger: self.logger),
+            issuances: self.requests(connections).map { requests in
+                SVIDIssuance(
+                    requests: requests, cache: cache, instants: instants, randomness: self.randomness,
+                    logger: self.logger)
+            },
             tokens: JWTSVIDCache(connections: connections, instants: instants))
+    }
+
+    private func requests(_ connections: ServerConnections) -> [any SVIDRequests] {
+        let x509 = X509SVIDRequests(
+            connections: connections, keyType: self.configuration.workloadKeyType, instants: self.instants,
+            logger: self.logger)
+        guard self.configuration.servesWIT else { return [x509] }
+        return [x509, WITSVIDRequests(connections: connections, instants: self.instants, logger: self.logger)]
     }
 
     private func report(_ parts: Parts) async throws {
@@ -155,7 +169,7 @@ package final class IdentityAgent: Service {
             cache: parts.cache, tokens: parts.tokens, identification: identification,
             streams: WorkloadStreams(
                 cache: parts.cache, identification: identification, exits: try ProcessExits()),
-            instants: self.instants
+            instants: self.instants, servesWIT: self.configuration.servesWIT
         ).register(in: &routes)
         routes.serveHealth(self.isServing)
         try routes.serveReflection(of: [WorkloadAPIDescriptors.base64, ControlPlaneDescriptors.base64])

@@ -30,6 +30,8 @@ package struct IdentityAgentConfiguration: Sendable {
     package var joinToken: String?
     /// The type of the keys that are made for workloads.
     package var workloadKeyType: KeyType
+    /// Whether WIT-SVIDs are served.
+    package var servesWIT: Bool
     /// How often a server that does not push is asked for changes.
     package var syncInterval: Duration
     /// How many X509-SVIDs are kept ready beyond those that some workload follows.
@@ -43,13 +45,14 @@ package struct IdentityAgentConfiguration: Sendable {
     ///   - serverPort: Default: 8081, SPIRE's.
     ///   - bootstrap: Default: ``Bootstrap/identityOnDisk``.
     ///   - workloadKeyType: Default: EC P-256.
+    ///   - servesWIT: Default: no; their standard is incubating.
     ///   - syncInterval: Default: 5 seconds.
     ///   - svidCacheLimit: Default: 1,000.
     package init(
         trustDomain: TrustDomain, serverAddress: String, serverPort: Int = 8081, dataDirectory: String,
         socketPath: String, bootstrap: Bootstrap = .identityOnDisk, joinToken: String? = nil,
-        workloadKeyType: KeyType = .ecP256, syncInterval: Duration = .seconds(5), svidCacheLimit: Int = 1_000,
-        limits: RPCLimits = RPCLimits(), version: String = ""
+        workloadKeyType: KeyType = .ecP256, servesWIT: Bool = false, syncInterval: Duration = .seconds(5),
+        svidCacheLimit: Int = 1_000, limits: RPCLimits = RPCLimits(), version: String = ""
     ) {
         self.trustDomain = trustDomain
         self.serverAddress = serverAddress
@@ -59,6 +62,7 @@ package struct IdentityAgentConfiguration: Sendable {
         self.bootstrap = bootstrap
         self.joinToken = joinToken
         self.workloadKeyType = workloadKeyType
+        self.servesWIT = servesWIT
         self.syncInterval = syncInterval
         self.svidCacheLimit = svidCacheLimit
         self.limits = limits

@@ -1,5 +1,5 @@
 package import Crypto
-import FoundationEssentials
+package import FoundationEssentials
 package import JOSE
 package import SPIFFE
 
@@ -16,16 +16,16 @@ extension TestAuthority {
     /// Signs a WIT-SVID.
     ///
     /// - Parameters:
-    ///   - key: The workload's.
+    ///   - publicKey: The workload's.
     ///   - header: Adds members to the header, or replaces them.
     ///   - claims: Adds claims, or replaces them.
     ///   - removing: Names of members of the header, and of claims, to leave out.
     package func wit(
-        sub: String, key: P256.Signing.PrivateKey, lifetime: Duration = .seconds(3_600),
+        sub: String, publicKey: PublicKey, lifetime: Duration = .seconds(3_600), now: Date? = nil,
         header: [String: JSONValue] = [:], claims: [String: JSONValue] = [:], removing: Set<String> = []
     ) throws -> String {
-        let issued = Int64(self.now.timeIntervalSince1970)
-        var confirmation = JSONWebKey(publicKey: PublicKey(key.publicKey)).object()
+        let issued = Int64((now ?? self.now).timeIntervalSince1970)
+        var confirmation = JSONWebKey(publicKey: publicKey).object()
         confirmation["alg"] = "ES256"
         var headerObject: JSONObject = ["alg": "ES256", "kid": .string(self.witAuthority.keyID), "typ": "wit+jwt"]
         var claimsObject: JSONObject = [
@@ -43,6 +43,16 @@ extension TestAuthority {
         }
     }
 
+    /// Signs a WIT-SVID for a key of a test.
+    package func wit(
+        sub: String, key: P256.Signing.PrivateKey, lifetime: Duration = .seconds(3_600),
+        header: [String: JSONValue] = [:], claims: [String: JSONValue] = [:], removing: Set<String> = []
+    ) throws -> String {
+        try self.wit(
+            sub: sub, publicKey: PublicKey(key.publicKey), lifetime: lifetime, header: header, claims: claims,
+            removing: removing)
+    }
+
     /// Issues a WIT-SVID as a workload gets it: token and key.
     package func witSVID(
         id: String, lifetime: Duration = .seconds(3_600), hint: String = "",
@@ -51,6 +61,12 @@ extension TestAuthority {
         try WITSVID(
             receivedFromWorkloadAPI: self.wit(sub: id, key: key, lifetime: lifetime, claims: claims),
             privateKeyJWK: Self.privateJWK(key), hint: hint)
+    }
+
+    /// Token and private JWK as the Workload API sends them, for a new key.
+    package func witAndKey(id: String) throws -> (token: String, privateKeyJWK: String) {
+        let key = P256.Signing.PrivateKey()
+        return (try self.wit(sub: id, key: key), Self.privateJWK(key))
     }
 
     /// The private JWK of a key as JSON.

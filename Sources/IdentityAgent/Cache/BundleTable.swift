@@ -5,14 +5,16 @@ package import SPIFFE
 ///
 /// Immutable.
 package struct BundleTable: Sendable, Equatable {
-    /// One bundle in its two encodings.
+    /// One bundle in its three encodings.
     private struct Encoded: Sendable, Equatable {
         let x509: Data
         let jwt: Data
+        let wit: String
 
         init(_ bundle: TrustBundle) {
             self.x509 = Data(bundle.x509AuthoritiesDER())
             self.jwt = Data(bundle.jwtKeySet())
+            self.wit = String(decoding: bundle.witKeySet(), as: UTF8.self)
         }
     }
 
@@ -37,6 +39,9 @@ package struct BundleTable: Sendable, Equatable {
 
     /// The JWT authorities of a trust domain as a JWK Set; nil when there is no bundle of it.
     package func jwt(_ trustDomain: TrustDomain) -> Data? { self.encoded[trustDomain]?.jwt }
+
+    /// The WIT authorities of a trust domain as a JWK Set; nil when there is no bundle of it.
+    package func wit(_ trustDomain: TrustDomain) -> String? { self.encoded[trustDomain]?.wit }
 
     /// The bundles of the agent's own and some other trust domains.
     package func bundles(with others: Set<TrustDomain>) -> TrustBundles {

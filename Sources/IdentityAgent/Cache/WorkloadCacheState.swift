@@ -35,6 +35,8 @@ package struct WorkloadCacheState: Sendable {
     package private(set) var batchLimit: Int
     package let maxBatchLimit: Int
     package let maxParallelBatches: Int
+    /// Whether entries are signed for before anybody follows them.
+    package let prefetches: Bool
 
     /// The longest wait after a failure.
     private static let longestRetryDelay: Duration = .seconds(30)
@@ -47,7 +49,8 @@ package struct WorkloadCacheState: Sendable {
     private var uses: UInt64 = 0
 
     package init(
-        bundle: TrustBundle, svidLimit: Int, selectorTypes: Set<String>, maxBatchLimit: Int, maxParallelBatches: Int
+        bundle: TrustBundle, svidLimit: Int, selectorTypes: Set<String>, maxBatchLimit: Int, maxParallelBatches: Int,
+        prefetches: Bool = true
     ) {
         self.snapshot = WorkloadSnapshot(bundles: BundleTable(own: bundle))
         self.svidLimit = svidLimit
@@ -55,6 +58,7 @@ package struct WorkloadCacheState: Sendable {
         self.batchLimit = maxBatchLimit
         self.maxBatchLimit = maxBatchLimit
         self.maxParallelBatches = maxParallelBatches
+        self.prefetches = prefetches
     }
 
     // MARK: - What the server says
@@ -213,6 +217,9 @@ package struct WorkloadCacheState: Sendable {
     /// The entries that are kept signed: all that somebody follows; of the others, what was used last and then the
     /// oldest, as many as the limit leaves room for.
     private func wanted() -> [RegistrationEntry] {
+        guard self.prefetches else {
+            return self.followers.keys.compactMap { self.snapshot.entries[$0] }.sorted { $0.id < $1.id }
+        }
         let entries = self.snapshot.entries.entries
         let servable = entries.filter { entry in
             entry.selectors.allSatisfy { self.selectorTypes.contains($0.type) }

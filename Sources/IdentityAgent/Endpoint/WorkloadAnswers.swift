@@ -16,8 +16,9 @@ package enum WorkloadAnswers {
         var isComplete = true
         var failure: String?
         for entry in entries {
-            if let svid = snapshot.svids[entry.id], svid.isServable(for: entry, now: now) {
-                var message = svid.message
+            if let svid = snapshot.svids[entry.id], svid.isServable(for: entry, now: now),
+                case .x509(var message) = svid.content
+            {
                 message.bundle = snapshot.bundles.x509(entry.spiffeID.trustDomain) ?? Data()
                 message.hint = entry.hint
                 response.svids.append(message)
@@ -55,6 +56,45 @@ package enum WorkloadAnswers {
         var response = JWTBundlesResponse()
         for trustDomain in self.federated(entries).union([snapshot.bundles.own.trustDomain]) {
             response.bundles[trustDomain.id.uri] = snapshot.bundles.jwt(trustDomain)
+        }
+        return .complete(response)
+    }
+
+    /// FetchWITSVID (Workload API §7).
+    ///
+    /// - Throws: `RPCError` UNAVAILABLE when none of the entries could be signed for.
+    package static func witSVIDs(
+        _ snapshot: WorkloadSnapshot, _ entries: [RegistrationEntry], now: Date
+    ) throws -> StreamAnswer<WITSVIDResponse> {
+        var response = WITSVIDResponse()
+        var isComplete = true
+        var failure: String?
+        for entry in entries {
+            if let svid = snapshot.wits[entry.id], svid.isServable(for: entry, now: now),
+                case .wit(var message) = svid.content
+            {
+                message.hint = entry.hint
+                response.svids.append(message)
+            } else if let reason = snapshot.witFailures[entry.id] {
+                failure = reason
+            } else {
+                isComplete = false
+            }
+        }
+        if response.svids.isEmpty {
+            guard isComplete, let failure else { return .pending }
+            throw RPCError(code: .unavailable, message: "could not issue a WIT-SVID: \(failure)")
+        }
+        return isComplete ? .complete(response) : .partial(response)
+    }
+
+    /// FetchWITBundles (Workload API §7).
+    package static func witBundles(
+        _ snapshot: WorkloadSnapshot, _ entries: [RegistrationEntry]
+    ) -> StreamAnswer<WITBundlesResponse> {
+        var response = WITBundlesResponse()
+        for trustDomain in self.federated(entries).union([snapshot.bundles.own.trustDomain]) {
+            response.bundles[trustDomain.id.uri] = snapshot.bundles.wit(trustDomain)
         }
         return .complete(response)
     }

@@ -22,6 +22,7 @@ struct WorkloadEndpoint: Sendable {
     let identification: WorkloadIdentification
     let streams: WorkloadStreams
     let instants: Instants
+    let servesWIT: Bool
 
     /// Adds the seven methods, and the check of the header before all of them.
     func register(in routes: inout RPCRoutes) {
@@ -31,20 +32,40 @@ struct WorkloadEndpoint: Sendable {
             }
         }
         routes.serverStream(WorkloadAPIMethods.fetchX509SVID) { _, context, responses in
-            try await self.streams.serve(context, responses, signing: true) { snapshot, entries in
+            try await self.streams.serve(context, responses, signing: .x509) { snapshot, entries in
                 try WorkloadAnswers.x509SVIDs(snapshot, entries, now: self.instants.now())
             }
         }
         routes.serverStream(WorkloadAPIMethods.fetchX509Bundles) { _, context, responses in
-            try await self.streams.serve(context, responses, signing: false, answer: WorkloadAnswers.x509Bundles)
+            try await self.streams.serve(context, responses, signing: nil, answer: WorkloadAnswers.x509Bundles)
         }
         routes.serverStream(WorkloadAPIMethods.fetchJWTBundles) { _, context, responses in
-            try await self.streams.serve(context, responses, signing: false, answer: WorkloadAnswers.jwtBundles)
+            try await self.streams.serve(context, responses, signing: nil, answer: WorkloadAnswers.jwtBundles)
         }
         routes.unary(WorkloadAPIMethods.fetchJWTSVID, self.fetchJWTSVID)
         routes.unary(WorkloadAPIMethods.validateJWTSVID, self.validateJWTSVID)
-        routes.serverStream(WorkloadAPIMethods.fetchWITSVID) { _, _, _ in throw Self.witUnimplemented }
-        routes.serverStream(WorkloadAPIMethods.fetchWITBundles) { _, _, _ in throw Self.witUnimplemented }
+        self.registerWIT(in: &routes)
+    }
+
+    // MARK: - WIT
+
+    private func registerWIT(in routes: inout RPCRoutes) {
+        guard self.servesWIT else {
+            routes.serverStream(WorkloadAPIMethods.fetchWITSVID) { _, _, _ in throw Self.witUnimplemented }
+            routes.serverStream(WorkloadAPIMethods.fetchWITBundles) { _, _, _ in throw Self.witUnimplemented }
+            return
+        }
+        routes.serverStream(WorkloadAPIMethods.fetchWITSVID) { request, context, responses in
+            let wantedID = try Self.checked(spiffeID: request.spiffeID)
+            try await self.streams.serve(
+                context, responses, signing: .wit, select: { try Self.entries($0, of: wantedID) }
+            ) { snapshot, entries in
+                try WorkloadAnswers.witSVIDs(snapshot, entries, now: self.instants.now())
+            }
+        }
+        routes.serverStream(WorkloadAPIMethods.fetchWITBundles) { _, context, responses in
+            try await self.streams.serve(context, responses, signing: nil, answer: WorkloadAnswers.witBundles)
+        }
     }
 
     private static var witUnimplemented: RPCError {
@@ -59,11 +80,7 @@ struct WorkloadEndpoint: Sendable {
         let caller = try await self.identification.caller(of: context)
         let snapshot = self.cache.current
         let all = try self.identification.entries(of: caller, in: snapshot, context)
-        let entries = all.filter { wantedID == nil || $0.spiffeID == wantedID }
-        guard !entries.isEmpty else {
-            throw RPCError(
-                code: .permissionDenied, message: "no identity issued: the requested SPIFFE ID is not the caller's")
-        }
+        let entries = try Self.entries(all, of: wantedID)
         let tokens = try await self.tokens(for: entries, audience: audience, authorities: snapshot.bundles.own)
         return .with { response in
             response.svids = zip(entries, tokens).map { entry, token in
@@ -138,6 +155,19 @@ struct WorkloadEndpoint: Sendable {
                 code: .invalidArgument, message: "an audience has more than \(Self.maxAudienceBytes) bytes")
         }
         return audience
+    }
+
+    /// Those of a caller's entries that have the SPIFFE ID it asks for; all when it asks for none.
+    private static func entries(
+        _ entries: [RegistrationEntry], of wantedID: SPIFFEID?
+    ) throws -> [RegistrationEntry] {
+        guard let wantedID else { return entries }
+        let wanted = entries.filter { $0.spiffeID == wantedID }
+        guard !wanted.isEmpty else {
+            throw RPCError(
+                code: .permissionDenied, message: "no identity issued: the requested SPIFFE ID is not the caller's")
+        }
+        return wanted
     }
 
     private static func checked(spiffeID: String) throws -> SPIFFEID? {

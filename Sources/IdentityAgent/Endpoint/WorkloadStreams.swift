@@ -27,17 +27,20 @@ struct WorkloadStreams: Sendable {
     /// The first message is not sent while something is missing that is on its way; later ones do not wait.
     ///
     /// - Parameters:
-    ///   - signing: Whether the caller's entries must be signed for.
+    ///   - signing: The kind of SVID that the caller's entries must be signed for; nil for none.
+    ///   - select: Which of the caller's entries it asks for.
     ///   - answer: The answer from a snapshot for the caller's entries, of which there is at least one.
     /// - Throws: `RPCError`, which ends the call: PERMISSION_DENIED when the caller has no identity, or none any more.
     func serve<Response: Message & Equatable & Sendable>(
-        _ context: RPCContext, _ responses: RPCWriter<Response>, signing: Bool,
+        _ context: RPCContext, _ responses: RPCWriter<Response>, signing: SVIDKind?,
+        select: @escaping @Sendable ([RegistrationEntry]) throws -> [RegistrationEntry] = { $0 },
         answer: @escaping @Sendable (WorkloadSnapshot, [RegistrationEntry]) throws -> StreamAnswer<Response>
     ) async throws {
         let caller = try await self.identification.caller(of: context)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await self.send(to: caller, context, responses, signing: signing, answer: answer)
+                try await self.send(
+                    to: caller, context, responses, signing: signing, select: select, answer: answer)
             }
             group.addTask {
                 try await self.exits.waitForExit(of: caller.process)
@@ -49,20 +52,21 @@ struct WorkloadStreams: Sendable {
     }
 
     private func send<Response: Message & Equatable & Sendable>(
-        to first: WorkloadCaller, _ context: RPCContext, _ responses: RPCWriter<Response>, signing: Bool,
+        to first: WorkloadCaller, _ context: RPCContext, _ responses: RPCWriter<Response>, signing: SVIDKind?,
+        select: ([RegistrationEntry]) throws -> [RegistrationEntry],
         answer: (WorkloadSnapshot, [RegistrationEntry]) throws -> StreamAnswer<Response>
     ) async throws {
         var caller = first
         var followed: Set<String> = []
-        defer { self.cache.follow([], insteadOf: followed) }
+        defer { if let signing { self.cache.follow([], insteadOf: followed, signing) } }
         var last: Response?
         for await _ in self.cache.snapshots.updates().cancelOnGracefulShutdown() {
             caller = try await self.identification.refreshed(caller, context)
             let snapshot = self.cache.current
-            let entries = try self.identification.entries(of: caller, in: snapshot, context)
-            if signing {
+            let entries = try select(self.identification.entries(of: caller, in: snapshot, context))
+            if let signing {
                 let ids = Set(entries.lazy.map(\.id))
-                self.cache.follow(ids, insteadOf: followed)
+                self.cache.follow(ids, insteadOf: followed, signing)
                 followed = ids
             }
             let response: Response

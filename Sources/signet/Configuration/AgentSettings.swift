@@ -49,6 +49,7 @@ struct AgentSettings {
         }
         self.unreadFiles = unreadFiles
         agent.workloadKeyType = try settings.choice("workload_x509_svid_key_type", default: KeyType.ecP256)
+        agent.servesWIT = try settings.flag("wit_svid", default: false)
         agent.limits = try settings.limits()
         agent.version = SignetVersion.current
         self.agent = agent

@@ -48,6 +48,9 @@ enum ConfigurationSection: String, CaseIterable {
         .init("jwt_issuer", "text", "default none: no iss claim"),
         .init("default_x509_svid_ttl", "duration", "default 1h; at most a sixth of ca_ttl"),
         .init("default_jwt_svid_ttl", "duration", "default 5m"),
+        .init("wit_svid", "true|false", "issue WIT-SVIDs, whose standard is incubating; default false"),
+        .init("wit_key_type", "ec-p256|ec-p384|rsa-2048", "with wit_svid only; default: ca_key_type"),
+        .init("default_wit_svid_ttl", "duration", "with wit_svid only; default 1h"),
         .init("agent_ttl", "duration", "default: default_x509_svid_ttl"),
     ]
 
@@ -63,6 +66,7 @@ enum ConfigurationSection: String, CaseIterable {
         .init("join_token", "token", "seen by others in process lists and files: prefer join_token_file"),
         .init("join_token_file", "path", "a file that holds the join token; - is standard input"),
         .init("workload_x509_svid_key_type", "ec-p256|ec-p384|rsa-2048", "default ec-p256"),
+        .init("wit_svid", "true|false", "serve WIT-SVIDs, whose standard is incubating; default false"),
         .init("unix.discover_workload_path", "true|false", "offer unix:path and unix:sha256; default true"),
         .init("unix.workload_size_limit", "bytes", "largest program hashed for unix:sha256; default 256 MiB"),
     ]

@@ -58,6 +58,19 @@ struct ControlPlaneAuthority: Sendable {
         return try X509SVID(certificates: [leaf], privateKeyPKCS8DER: Array(key.derRepresentation))
     }
 
+    /// The bundle with the WIT authority.
+    var bundleWithWIT: TrustBundle {
+        TrustBundle(
+            trustDomain: self.trustDomain, x509Authorities: [self.certificate],
+            jwtAuthorities: [self.tokens.jwtAuthority], witAuthorities: [self.tokens.witAuthority], sequenceNumber: 1,
+            refreshHint: .seconds(300))
+    }
+
+    /// A WIT-SVID issued now.
+    func wit(id: String, publicKey: PublicKey, lifetime: Duration) throws -> String {
+        try self.tokens.wit(sub: id, publicKey: publicKey, lifetime: lifetime, now: self.now())
+    }
+
     /// A token issued now.
     func token(id: String, audience: [String], lifetime: Duration, claims: [String: JSONValue] = [:]) throws -> String {
         let issued = Int64(self.now().timeIntervalSince1970)

@@ -37,9 +37,9 @@ struct RunningAgent: Sendable {
 
     /// The first messages of a stream.
     func first<Input, Output>(
-        _ method: RPCMethod<Input, Output>, metadata: Metadata = Self.header
+        _ method: RPCMethod<Input, Output>, _ request: Input = Input(), metadata: Metadata = Self.header
     ) async throws -> Output {
-        try await self.client.stream(method, Input(), metadata: metadata) { responses in
+        try await self.client.stream(method, request, metadata: metadata) { responses in
             for try await response in responses { return response }
             throw RPCError(code: .dataLoss, message: "the stream ended")
         }

@@ -39,6 +39,8 @@ final class ScriptedControlPlane: Sendable {
         var agentLifetime: Duration = .seconds(3_600)
         var svidLifetime: Duration = .seconds(3_600)
         var jwtLifetime: Duration = .seconds(300)
+        /// What BatchNewWITSVID fails with.
+        var witError: RPCError.Code?
         /// Refuses every call of agents.
         var denial: Denial?
         /// Answers every call of agents UNAVAILABLE.
@@ -335,6 +337,15 @@ final class ScriptedControlPlane: Sendable {
                 for params in request.params { reply.results.append(try self.sign(params, script)) }
             }
         }
+        routes.unary(SVIDMethods.batchNewWITSVID) { request, context in
+            let ids = request.params.map(\.entryID).sorted().joined(separator: ",")
+            try self.checkAgent(context, "BatchNewWITSVID", ids)
+            let script = self.script
+            if let code = script.witError { throw RPCError(code: code, message: "no batch") }
+            return try .with { reply in
+                for params in request.params { reply.results.append(try self.signWIT(params, script)) }
+            }
+        }
         routes.unary(SVIDMethods.newJWTSVID) { request, context in
             try self.checkAgent(context, "NewJWTSVID", request.audience.joined(separator: ","))
             for await script in self.changes.updates() where !script.holdsTokens { break }
@@ -351,6 +362,24 @@ final class ScriptedControlPlane: Sendable {
                         ? ["jti": .string("\(self.count("NewJWTSVID"))")] : [:])
             }
         }
+    }
+
+    private func signWIT(
+        _ params: Spire_Api_Server_Svid_V1_NewWITSVIDParams, _ script: Script
+    ) throws -> Spire_Api_Server_Svid_V1_BatchNewWITSVIDResponse.Result {
+        guard let entry = script.entries.first(where: { $0.id == params.entryID }),
+            !script.unsigned.contains(entry.id)
+        else {
+            return .with {
+                $0.status.code = 5
+                $0.status.message = "entry not found or not authorized"
+            }
+        }
+        let publicKey = try PublicKey(subjectPublicKeyInfoDER: Array(params.publicKey))
+        let token = try self.authority.wit(
+            id: "spiffe://\(entry.spiffeID.trustDomain)\(entry.spiffeID.path)", publicKey: publicKey,
+            lifetime: script.svidLifetime)
+        return .with { $0.svid.token = token }
     }
 
     private func sign(
@@ -399,6 +428,13 @@ extension TrustBundle {
                 .with {
                     $0.keyID = authority.keyID
                     $0.publicKey = Data(authority.publicKey.subjectPublicKeyInfoDER)
+                }
+            }
+            $0.witAuthorities = self.witAuthorities.map { authority in
+                .with {
+                    $0.keyID = authority.keyID
+                    $0.publicKey = Data(authority.publicKey.subjectPublicKeyInfoDER)
+                    $0.tainted = isTainted
                 }
             }
             $0.sequenceNumber = self.sequenceNumber ?? 0
