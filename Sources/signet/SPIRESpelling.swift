@@ -19,6 +19,7 @@ enum SPIRESpelling {
         "joinTokenFile": "join-token-file",
         "jwtSVIDIncludeJTI": "jwt-svid-include-jti",
         "jwtSVIDTTL": "jwt-svid-ttl",
+        "keyType": "key-type",
         "logFormat": "log-format",
         "logLevel": "log-level",
         "matchFederatesWithOn": "match-federates-with-on",
