@@ -58,12 +58,24 @@ struct BundleReader {
         }
     }
 
+    mutating func add(wit bundles: [String: String], field: String) throws(WorkloadAPIMessageError) {
+        for (trustDomain, document) in try self.parseNames(of: bundles, field: field) {
+            let bundle: TrustBundle
+            do {
+                bundle = try TrustBundle(parsingWITKeySet: Array(document.utf8), trustDomain: trustDomain)
+            } catch {
+                throw .malformedBundle(trustDomain, error)
+            }
+            try self.add(bundle)
+        }
+    }
+
     /// The keys are SPIFFE IDs of trust domains; bare names are accepted, too.
-    private func parseNames(
-        of bundles: [String: Data], field: String
-    ) throws(WorkloadAPIMessageError) -> [(TrustDomain, Data)] {
+    private func parseNames<Bundle>(
+        of bundles: [String: Bundle], field: String
+    ) throws(WorkloadAPIMessageError) -> [(TrustDomain, Bundle)] {
         try limit(bundles.count, to: WorkloadAPILimits.maxBundles, field: field)
-        var named: [(TrustDomain, Data)] = []
+        var named: [(TrustDomain, Bundle)] = []
         // In the order of the names, so that a message with two faults is always refused for the same one.
         for (name, bundle) in bundles.sorted(by: { $0.key < $1.key }) {
             if let id = try? SPIFFEID(parsing: name), !id.path.isEmpty { throw .bundleNamedByPath(id) }

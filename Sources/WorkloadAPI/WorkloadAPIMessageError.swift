@@ -20,6 +20,8 @@ public enum WorkloadAPIMessageError: Error, Hashable {
     case invalidX509SVID(SPIFFEID, X509SVIDError)
     /// The token is no JWT-SVID, or has expired.
     case malformedJWTSVID(SPIFFEID, JWTSVIDError)
+    /// Token and key are no WIT-SVID.
+    case malformedWITSVID(SPIFFEID, WITSVIDError)
     /// The bundle of a trust domain cannot be parsed.
     case malformedBundle(TrustDomain, TrustBundleError)
     /// A bundle is named by a SPIFFE ID with a path: it would be nobody's.
@@ -46,6 +48,7 @@ extension WorkloadAPIMessageError: CustomStringConvertible {
         case .malformedX509SVID(let id, let error): "the X509-SVID of \(id) is malformed: \(error)"
         case .invalidX509SVID(let id, let error): "the X509-SVID of \(id) is not valid: \(error)"
         case .malformedJWTSVID(let id, let error): "the JWT-SVID of \(id) cannot be used: \(error)"
+        case .malformedWITSVID(let id, let error): "the WIT-SVID of \(id) is malformed: \(error)"
         case .malformedBundle(let trustDomain, let error): "the bundle of \(trustDomain) is malformed: \(error)"
         case .bundleNamedByPath(let id): "a bundle is named \(id), which is no trust domain"
         case .contradictoryBundles(let trustDomain): "there are two different bundles for \(trustDomain)"

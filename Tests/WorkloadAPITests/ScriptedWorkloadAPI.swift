@@ -44,6 +44,8 @@ final class ScriptedWorkloadAPI: Sendable {
     private let x509 = Mutex<[[Step<X509SVIDResponse>]]>([])
     private let x509Bundles = Mutex<[[Step<X509BundlesResponse>]]>([])
     private let jwtBundles = Mutex<[[Step<JWTBundlesResponse>]]>([])
+    private let witSVIDs = Mutex<[[Step<WITSVIDResponse>]]>([])
+    private let witBundles = Mutex<[[Step<WITBundlesResponse>]]>([])
     private let jwtSVIDs = Mutex<[@Sendable (JWTSVIDRequest) async throws -> JWTSVIDResponse]>([])
     private let validation = Mutex<[@Sendable (ValidateJWTSVIDRequest) throws -> ValidateJWTSVIDResponse]>([])
 
@@ -63,6 +65,8 @@ final class ScriptedWorkloadAPI: Sendable {
     func x509(_ steps: Step<X509SVIDResponse>...) { self.x509.withLock { $0.append(steps) } }
     func x509Bundles(_ steps: Step<X509BundlesResponse>...) { self.x509Bundles.withLock { $0.append(steps) } }
     func jwtBundles(_ steps: Step<JWTBundlesResponse>...) { self.jwtBundles.withLock { $0.append(steps) } }
+    func witSVIDs(_ steps: Step<WITSVIDResponse>...) { self.witSVIDs.withLock { $0.append(steps) } }
+    func witBundles(_ steps: Step<WITBundlesResponse>...) { self.witBundles.withLock { $0.append(steps) } }
     func jwtSVID(_ answer: @escaping @Sendable (JWTSVIDRequest) async throws -> JWTSVIDResponse) {
         self.jwtSVIDs.withLock { $0.append(answer) }
     }
@@ -108,6 +112,14 @@ final class ScriptedWorkloadAPI: Sendable {
         routes.serverStream(WorkloadAPIMethods.fetchJWTBundles) { _, context, writer in
             self.note(context)
             try await self.play(self.jwtBundles.next(), to: writer)
+        }
+        routes.serverStream(WorkloadAPIMethods.fetchWITSVID) { _, context, writer in
+            self.note(context)
+            try await self.play(self.witSVIDs.next(), to: writer)
+        }
+        routes.serverStream(WorkloadAPIMethods.fetchWITBundles) { _, context, writer in
+            self.note(context)
+            try await self.play(self.witBundles.next(), to: writer)
         }
         routes.unary(WorkloadAPIMethods.fetchJWTSVID) { request, context in
             self.note(context)
