@@ -132,6 +132,10 @@ struct CommandLineContract {
             ("bind_port: 70000", "'server.bind_port' is '70000': expected a number from 0 to 65535"),
             ("ca_ttl: 24", "'server.ca_ttl' is '24': expected a duration with its unit, as 90s, 1h30m or 24h"),
             ("ca_key_type: dsa", "'server.ca_key_type' is 'dsa': expected one of ec-p256, ec-p384, rsa-2048, rsa-4096"),
+            (
+                "wit_key_type: ec-p256",
+                "'server.wit_key_type' and 'server.wit_svid': WIT-SVIDs are not issued unless wit_svid is true"
+            ),
             ("min_tls_version: \"1.1\"", "'server.min_tls_version' is '1.1': expected one of 1.2, 1.3"),
             (
                 "log_level: loud",
@@ -305,6 +309,7 @@ struct CommandLineContract {
             "token generate -spiffeID spiffe://a/b -ttl 60",
             "agent list -matchSelectorsOn any -selector a:b",
             "jwt mint -spiffeID spiffe://a/b -audience x",
+            "wit mint -spiffeID spiffe://a/b -keyType ec-p384",
         ])
     func spireSpellings(arguments: String) async throws {
         try await withTemporaryDirectory { directory in
