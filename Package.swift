@@ -117,6 +117,7 @@ let package = Package(
         module("NodeAttestation", ["Registration", "SPIFFE", .crypto]),
         .target(name: "CLinux"),
         module("WorkloadAttestation", ["CLinux", "Registration", "Rotation", .crypto]),
+        module("AccessGrants", ["AccessTokens", "JOSE", "Registration", "SPIFFE"]),
         module("Authority", ["JOSE", "KeyManagement", "Rotation", "SPIFFE", .asn1, .crypto, .cryptoExtras, .x509]),
         module("AccessTokens", ["JOSE", "Rotation", "SPIFFE", .crypto, .x509]),
 
@@ -166,14 +167,18 @@ let package = Package(
             ]),
         module(
             "Datastore",
-            ["Authority", "KeyManagement", "NodeAttestation", "Registration", "SPIFFE", .crypto, .grdb]),
+            [
+                "AccessGrants", "AccessTokens", "Authority", "KeyManagement", "NodeAttestation", "Registration",
+                "SPIFFE", .crypto, .grdb,
+            ]),
 
         // 4: the two halves of the product, which never import each other
         module(
             "IdentityServer",
             [
-                "Authority", "ControlPlaneProtos", "JOSE", "KeyManagement", "NodeAttestation", "PeerTransport",
-                "ProtoRPC",
+                "AccessGrants", "AccessTokens", "Authority", "ControlPlaneProtos", "JOSE", "KeyManagement",
+                "NodeAttestation",
+                "PeerTransport", "ProtoRPC",
                 "Registration", "Rotation", "SPIFFE", "SPIFFETLS", .grpcCore, .logging, .nioCore,
                 .serviceLifecycle,
                 .swiftProtobuf, .x509,
@@ -193,7 +198,9 @@ let package = Package(
         program(
             "signet",
             [
-                "Authority", "ControlPlaneProtos", "Datastore", "IdentityAgent", "IdentityServer", "KeyManagement",
+                "AccessGrants", "AccessTokens", "Authority", "ControlPlaneProtos", "Datastore", "IdentityAgent",
+                "IdentityServer",
+                "KeyManagement",
                 "PeerTransport", "ProtoRPC", "Registration", "Rotation", "SPIFFE", "SPIFFETLS", "WorkloadAPI",
                 "JOSE", "WorkloadAPIProtos", "WorkloadAttestation", .argumentParser, .asn1, .configuration, .crypto,
                 .grpcCore,
@@ -224,6 +231,9 @@ let package = Package(
         tests("JOSETests", ["JOSE", "TestSupport", .crypto, .cryptoExtras]),
         tests("KeyManagementTests", ["KeyManagement", "JOSE", "TestSupport", .crypto, .x509]),
         tests("SPIFFETests", ["SPIFFE", "JOSE", "TestSupport", .asn1, .crypto, .x509]),
+        tests(
+            "AccessGrantsTests",
+            ["AccessGrants", "AccessTokens", "JOSE", "Registration", "SPIFFE", "TestSupport", .crypto]),
         tests("RegistrationTests", ["Registration", "SPIFFE", "TestSupport"]),
         tests("NodeAttestationTests", ["NodeAttestation", "Registration", "SPIFFE", "TestSupport"]),
         tests(
@@ -235,7 +245,10 @@ let package = Package(
             ["WorkloadAttestation", "Registration", "Rotation", "TestSupport", "CLinux"]),
         tests(
             "DatastoreTests",
-            ["Datastore", "Authority", "KeyManagement", "NodeAttestation", "Registration", "SPIFFE", "TestSupport"]),
+            [
+                "Datastore", "AccessGrants", "AccessTokens", "Authority", "KeyManagement", "NodeAttestation",
+                "Registration", "SPIFFE", "TestSupport",
+            ]),
         tests(
             "ProtoTests",
             ["ProtoRPC", "WorkloadAPIProtos", "ControlPlaneProtos", "TestSupport", .grpcCore, .swiftProtobuf]),
@@ -283,7 +296,9 @@ let package = Package(
         tests(
             "IdentityServerTests",
             [
-                "IdentityServer", "Authority", "ControlPlaneProtos", "Datastore", "JOSE", "KeyManagement",
+                "IdentityServer", "AccessGrants", "AccessTokens", "Authority", "ControlPlaneProtos", "Datastore",
+                "JOSE",
+                "KeyManagement",
                 "NodeAttestation", "PeerTransport", "ProtoRPC", "Registration", "Rotation", "SPIFFE", "SPIFFETLS",
                 "TestSupport",
                 .crypto, .grpcCore, .grpcPosix, .logging, .serviceLifecycle, .swiftProtobuf, .x509,

@@ -1,3 +1,5 @@
+import AccessGrants
+import AccessTokens
 import Authority
 import FoundationEssentials
 import Logging
@@ -15,6 +17,10 @@ struct ControlPlane: Sendable {
     let entryStore: any EntryStore
     let nodeStore: any NodeStore
     let joinTokenStore: any JoinTokenStore
+    let accessStore: any AccessStore
+    let revocationStore: any RevocationStore
+    /// What issues access tokens; nil where the configuration has no authorization server.
+    let tokens: Tokens?
     let writes: WriteOrder
     let storeFailures: StoreFailureLog
     let disconnections: Disconnections
@@ -26,11 +32,19 @@ struct ControlPlane: Sendable {
     let instants: Instants
     let logger: Logger
 
+    /// What issues access tokens, and what their validators follow.
+    struct Tokens: Sendable {
+        let issuance: AccessTokenIssuance
+        let feed: TokenFeed
+    }
+
     /// How long what is issued lives where nothing else says so.
     struct Lifetimes: Hashable, Sendable {
         var x509SVID: Duration
         var jwtSVID: Duration
         var witSVID: Duration
         var agent: Duration
+        /// Nothing that is signed lives longer than the authority that signs it.
+        var authority: Duration
     }
 }

@@ -36,6 +36,12 @@ enum ControlPlaneLimits {
     ///
     /// A join token is far smaller; it has its own limit.
     static let maxAttestationPayloadBytes = 65_536
+    /// Services, and grants, in one policy.
+    static let maxPolicyItems = 5_000
+    /// Revocations that are in force at the same time.
+    static let maxRevocations = 100_000
+    /// Revocations in one message of `WatchTokenState`.
+    static let revocationPageSize = 1_000
     /// Rows of the change log read at once.
     static let changeLogPage = 1_000
     /// Changes of entries that are remembered for agents that resume a watch; an agent that was away for more gets a full

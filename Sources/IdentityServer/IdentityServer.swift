@@ -1,3 +1,4 @@
+package import AccessGrants
 package import Authority
 import ControlPlaneProtos
 import FoundationEssentials
@@ -20,6 +21,7 @@ import ServiceLifecycle
 package final class IdentityServer: Service {
     private let configuration: IdentityServerConfiguration
     private let authority: AuthorityRotation
+    private let tokenKeys: TokenKeyRotation?
     private let stores: Stores
     private let instants: Instants
     private let logger: Logger
@@ -30,6 +32,8 @@ package final class IdentityServer: Service {
         let changeLog: any ChangeLog
         let nodes: any NodeStore
         let joinTokens: any JoinTokenStore
+        let access: any AccessStore
+        let revocations: any RevocationStore
     }
 
     private enum Listening: Sendable {
@@ -42,15 +46,21 @@ package final class IdentityServer: Service {
     ///
     /// - Parameters:
     ///   - authority: The authorities of the trust domain; rotated by this server from now on.
-    ///   - entries, changeLog, nodes, joinTokens: One store of the trust domain; nobody else writes to it.
+    ///   - tokenKeys: The keys of access tokens, where the configuration has an authorization server; rotated by this
+    ///     server from now on.
+    ///   - entries, changeLog, nodes, joinTokens, access, revocations: One store of the trust domain; nobody else writes to it.
     package init(
-        configuration: IdentityServerConfiguration, authority: AuthorityRotation, entries: any EntryStore,
-        changeLog: any ChangeLog, nodes: any NodeStore, joinTokens: any JoinTokenStore, instants: Instants,
-        logger: Logger
+        configuration: IdentityServerConfiguration, authority: AuthorityRotation,
+        tokenKeys: TokenKeyRotation? = nil, entries: any EntryStore, changeLog: any ChangeLog, nodes: any NodeStore,
+        joinTokens: any JoinTokenStore,
+        access: any AccessStore, revocations: any RevocationStore, instants: Instants, logger: Logger
     ) {
         self.configuration = configuration
         self.authority = authority
-        self.stores = Stores(entries: entries, changeLog: changeLog, nodes: nodes, joinTokens: joinTokens)
+        self.tokenKeys = tokenKeys
+        self.stores = Stores(
+            entries: entries, changeLog: changeLog, nodes: nodes, joinTokens: joinTokens, access: access,
+            revocations: revocations)
         self.instants = instants
         self.logger = logger
     }
@@ -109,7 +119,8 @@ package final class IdentityServer: Service {
         let entries = try await self.stores.entries.snapshot()
         let agents = try await self.stores.nodes.agents()
         let registry = Registry(
-            entries: entries, agents: agents, serverID: try SPIFFEID.server(of: self.configuration.trustDomain),
+            entries: entries, agents: agents, access: try await self.stores.access.accessPolicy(),
+            serverID: try SPIFFEID.server(of: self.configuration.trustDomain),
             earlierEpochs: self.stores.changeLog.earlierEpochs,
             history: ChangeHistory(
                 completeAfter: try await self.lastEntryChange(upTo: entries.position),
@@ -124,11 +135,24 @@ package final class IdentityServer: Service {
             trustDomain: self.configuration.trustDomain,
             lifetimes: ControlPlane.Lifetimes(
                 x509SVID: self.configuration.defaultX509SVIDTTL, jwtSVID: self.configuration.defaultJWTSVIDTTL,
-                witSVID: self.configuration.defaultWITSVIDTTL, agent: self.configuration.agentTTL),
+                witSVID: self.configuration.defaultWITSVIDTTL, agent: self.configuration.agentTTL,
+                authority: self.authority.configuration.caTTL),
             registry: registry, authority: self.authority.state, entryStore: self.stores.entries,
-            nodeStore: self.stores.nodes, joinTokenStore: self.stores.joinTokens, writes: WriteOrder(),
+            nodeStore: self.stores.nodes, joinTokenStore: self.stores.joinTokens, accessStore: self.stores.access,
+            revocationStore: self.stores.revocations, tokens: try await self.tokens(registry), writes: WriteOrder(),
             storeFailures: StoreFailureLog(logger: self.logger), disconnections: Disconnections(),
             expiryChanged: WakeUp(), entriesExpired: WakeUp(), instants: self.instants, logger: self.logger)
+    }
+
+    private func tokens(_ registry: Registry) async throws -> ControlPlane.Tokens? {
+        guard let configuration = self.configuration.authorizationServer, let keys = self.tokenKeys else { return nil }
+        let (revocations, position) = try await self.stores.revocations.revocations()
+        let feed = TokenFeed(revocations: revocations, position: position)
+        return ControlPlane.Tokens(
+            issuance: AccessTokenIssuance(
+                issuer: configuration.issuer, lifetime: configuration.tokenLifetime, keys: keys, registry: registry,
+                feed: feed),
+            feed: feed)
     }
 
     /// The number after which no entry has changed, as far back as the change log is worth reading.
@@ -171,6 +195,9 @@ package final class IdentityServer: Service {
         SVIDService(plane: plane).register(in: &routes)
         if self.authority.configuration.witKeyType != nil { WITService(plane: plane).register(in: &routes) }
         BundleService(plane: plane).register(in: &routes)
+        AccessService(plane: plane).register(in: &routes)
+        AccessTokenService(plane: plane).register(in: &routes)
+        RevocationService(plane: plane).register(in: &routes)
         var local = routes.routes
         local.serveHealth(health)
         try local.serveReflection(of: [ControlPlaneDescriptors.base64])
@@ -203,6 +230,9 @@ package final class IdentityServer: Service {
             group.addTask { try await identity.run() }
             group.addTask { try await rotation.run() }
             group.addTask { try await Pruning(plane: plane).run() }
+            if let tokens = plane.tokens {
+                group.addTask { try await TokenKeyLoop(tokens: tokens, plane: plane).run() }
+            }
             group.addTask {
                 try await plane.disconnections.run { disconnections in
                     server.closeConnections { peer in

@@ -23,6 +23,8 @@ package struct IdentityServerConfiguration: Sendable {
     package var agentTTL: Duration
     /// The oldest version of TLS the server speaks.
     package var minTLSVersion: MinimumTLSVersion
+    /// The authorization server; nil issues no access tokens.
+    package var authorizationServer: AuthorizationServerConfiguration?
     /// The limits of the two listeners.
     package var limits: RPCLimits
 
@@ -34,11 +36,13 @@ package struct IdentityServerConfiguration: Sendable {
     ///   - defaultWITSVIDTTL: Default: one hour.
     ///   - agentTTL: Default: `defaultX509SVIDTTL`.
     ///   - minTLSVersion: Default: TLS 1.3.
+    ///   - authorizationServer: Default: none.
     package init(
         trustDomain: TrustDomain, bindAddress: String = "0.0.0.0", bindPort: Int = 8081, socketPath: String,
         defaultX509SVIDTTL: Duration = .seconds(3_600), defaultJWTSVIDTTL: Duration = .seconds(300),
         defaultWITSVIDTTL: Duration = .seconds(3_600), agentTTL: Duration? = nil,
-        minTLSVersion: MinimumTLSVersion = .tlsv13, limits: RPCLimits = RPCLimits()
+        minTLSVersion: MinimumTLSVersion = .tlsv13, authorizationServer: AuthorizationServerConfiguration? = nil,
+        limits: RPCLimits = RPCLimits()
     ) {
         self.trustDomain = trustDomain
         self.bindAddress = bindAddress
@@ -49,6 +53,7 @@ package struct IdentityServerConfiguration: Sendable {
         self.defaultWITSVIDTTL = defaultWITSVIDTTL
         self.agentTTL = agentTTL ?? defaultX509SVIDTTL
         self.minTLSVersion = minTLSVersion
+        self.authorizationServer = authorizationServer
         self.limits = limits
     }
 }

@@ -45,7 +45,8 @@ struct Signet: AsyncParsableCommand {
         version: SignetVersion.current,
         subcommands: [
             ServerCommand.self, AgentCommand.self, EntryCommand.self, TokenCommand.self, BundleCommand.self,
-            X509Command.self, JWTCommand.self, WITCommand.self, WorkloadCommand.self, HealthCheck.self,
+            X509Command.self, JWTCommand.self, WITCommand.self, WorkloadCommand.self, ServiceCommand.self,
+            GrantCommand.self, ApplyCommand.self, RevokeCommand.self, RevocationCommand.self, HealthCheck.self,
             ConfigCommand.self,
         ])
 }

@@ -39,7 +39,7 @@ enum SPIRESpelling {
     /// Options without a value; Go's flags may say `=true` and `=false`.
     static let flags: Set<String> = [
         "admin", "disable-x509-svid-prefetch", "downstream", "insecure-bootstrap", "jwt-svid-include-jti", "shallow",
-        "silent", "store-svid", "verbose",
+        "silent", "store-svid", "verbose", "dry-run", "in-force", "with-grants",
     ]
 
     /// Returns `arguments` with SPIRE's spellings replaced; everything after a bare `--` is left alone.

@@ -196,8 +196,9 @@ struct SQLiteStoreTests {
                 let store = try self.open(directory)
                 epoch = store.epoch
                 _ = try await store.apply([.create(Fixture.entry("one"))], actor: .server, now: Fixture.now)
+                let later = ["earlier_epochs", "services", "grants", "token_key_journal", "revocations"]
                 try await self.execute(
-                    ["DROP TABLE earlier_epochs", "UPDATE store SET schema_version = 1"], on: directory)
+                    later.map { "DROP TABLE \($0)" } + ["UPDATE store SET schema_version = 1"], on: directory)
             }
             let store = try self.open(directory)
             #expect(store.earlierEpochs == [epoch: 1])

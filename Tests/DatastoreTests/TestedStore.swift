@@ -1,3 +1,5 @@
+import AccessGrants
+import AccessTokens
 import Authority
 import Datastore
 import FoundationEssentials
@@ -9,7 +11,8 @@ import Testing
 
 /// A store that the contract suites run over; a second kind of database is one more value in ``all``.
 struct TestedStore: Sendable, CustomTestStringConvertible {
-    typealias Store = any EntryStore & ChangeLog & NodeStore & JoinTokenStore & AuthorityJournal
+    typealias Store = any EntryStore & ChangeLog & NodeStore & JoinTokenStore & AuthorityJournal & AccessStore
+        & RevocationStore
 
     let testDescription: String
     private let open: @Sendable (TemporaryDirectory, DatastoreLimits) throws -> Store

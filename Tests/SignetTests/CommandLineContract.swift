@@ -55,6 +55,22 @@ struct CommandLineContract {
             Call(
                 arguments: "x509 mint --spiffe-id spiffe://a/b -ttl 600000h", status: 2, error: "longer than 68 years"),
             Call(
+                arguments: "service create --name a --spiffe-id spiffe://a/b", status: 2, error: "--owner is required"),
+            Call(
+                arguments: "service create --name a --spiffe-id spiffe://a/b --owner o --binding none", status: 2,
+                error: "none"),
+            Call(arguments: "grant create --from spiffe://a/b --to c", status: 2, error: "--scope is required"),
+            Call(
+                arguments: "grant create --from spiffe://a/b --to c --scope d --max-lifetime soon", status: 2,
+                error: "--max-lifetime: 'soon' is not a duration"),
+            Call(
+                arguments: "grant create --from spiffe://a/b --to c --scope d --not-after soon", status: 2,
+                error: "--not-after: 'soon' is neither a time"),
+            Call(arguments: "revoke", status: 2, error: "exactly one of --jti, --spiffe-id, --serial and --kid"),
+            Call(arguments: "revoke --jti a --kid b", status: 2, error: "exactly one of --jti"),
+            Call(arguments: "revoke --serial 0", status: 2, error: "--serial: '0' is not a serial number"),
+            Call(arguments: "apply -f /nowhere.yaml", status: 2, error: "cannot read /nowhere.yaml: no such file"),
+            Call(
                 arguments: "server run --config /nowhere.yaml", status: 2, error: "cannot read the configuration file"),
         ])
     func wrongUsage(_ call: Call) async throws {

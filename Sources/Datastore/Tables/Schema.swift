@@ -15,7 +15,9 @@ enum Schema {
         }
     }
 
-    private static let migrations: [[String]] = [Self.first, Self.second]
+    private static let migrations: [[String]] = [
+        Self.first, Self.second, Self.access, Self.tokenKeys, Self.revocations,
+    ]
 
     private static let first = [
         EntriesTable.creation,
@@ -28,4 +30,13 @@ enum Schema {
     ]
 
     private static let second = [EarlierEpochsTable.creation]
+
+    private static let access = [
+        ServicesTable.creation,
+        GrantsTable.creation,
+    ]
+
+    private static let tokenKeys = [TokenKeysTable.creation]
+
+    private static let revocations = [RevocationsTable.creation]
 }

@@ -54,6 +54,22 @@ extension Access {
 
         BundleMethods.getBundle.path: .anyone,
 
+        RevocationMethods.revoke.path: .administrators,
+        RevocationMethods.listRevocations.path: .administrators,
+
+        AccessMethods.createService.path: .administrators,
+        AccessMethods.listServices.path: .administrators,
+        AccessMethods.getService.path: .administrators,
+        AccessMethods.deleteService.path: .administrators,
+        AccessMethods.createGrant.path: .administrators,
+        AccessMethods.listGrants.path: .administrators,
+        AccessMethods.getGrant.path: .administrators,
+        AccessMethods.deleteGrant.path: .administrators,
+        AccessMethods.testGrant.path: .administrators,
+        AccessMethods.applyPolicy.path: .administrators,
+
         SyncMethods.watchAuthorizedEntries.path: .agent,
+        AccessTokenMethods.issueAccessToken.path: .agent,
+        AccessTokenMethods.watchTokenState.path: .agent,
     ]
 }

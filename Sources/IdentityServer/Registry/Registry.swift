@@ -1,3 +1,5 @@
+import AccessGrants
+import AccessTokens
 import Authority
 import FoundationEssentials
 import NodeAttestation
@@ -15,13 +17,13 @@ final class Registry: Sendable {
 
     /// Creates the registry from what the stores hold.
     init(
-        entries: EntrySnapshot, agents: [AttestedAgent], serverID: SPIFFEID, earlierEpochs: [String: UInt64],
-        history: ChangeHistory, now: Date
+        entries: EntrySnapshot, agents: [AttestedAgent], access: AccessPolicy, serverID: SPIFFEID,
+        earlierEpochs: [String: UInt64], history: ChangeHistory, now: Date
     ) {
         self.state = Mutex(
             RegistryState(
-                entries: EntryIndex(entries.entries), position: entries.position, agents: agents, serverID: serverID,
-                earlierEpochs: earlierEpochs, history: history, now: now))
+                entries: EntryIndex(entries.entries), position: entries.position, agents: agents, access: access,
+                serverID: serverID, earlierEpochs: earlierEpochs, history: history, now: now))
     }
 
     /// Runs `body` on the state under its lock: short, and without handing the index out.
@@ -59,6 +61,17 @@ final class Registry: Sendable {
     /// The position in the change log up to which the registry is complete.
     var position: ChangePosition {
         self.state.withLock { $0.position }
+    }
+
+    // MARK: Services and grants
+
+    /// Who may have which access tokens, as it is now.
+    var access: AccessPolicy {
+        self.state.withLock { $0.access }
+    }
+
+    func setAccess(_ access: AccessPolicy, position: ChangePosition) {
+        self.state.withLock { $0.setAccess(access, position: position) }
     }
 
     // MARK: Agents
@@ -126,6 +139,11 @@ final class Registry: Sendable {
         case .wait(let position): .wait(at: position)
         case .end(let ending): .end(ending)
         }
+    }
+
+    /// Why the stream must end; nil while it may go on.
+    func ending(of watchID: UInt64) -> AgentWatch.Ending? {
+        self.state.withLock { $0.ending(of: watchID) }
     }
 
     func closeWatch(_ watchID: UInt64) {

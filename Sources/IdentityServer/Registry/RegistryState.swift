@@ -1,3 +1,5 @@
+import AccessGrants
+import AccessTokens
 import FoundationEssentials
 import NodeAttestation
 import Registration
@@ -8,6 +10,7 @@ import SPIFFE
 struct RegistryState: Sendable {
     private(set) var entries: EntryIndex
     private(set) var agents: [SPIFFEID: AttestedAgent]
+    private(set) var access: AccessPolicy
     private(set) var position: ChangePosition
 
     /// The parent of entries that are aliases of agents.
@@ -23,10 +26,11 @@ struct RegistryState: Sendable {
     private var isEnding = false
 
     init(
-        entries: EntryIndex, position: ChangePosition, agents: [AttestedAgent], serverID: SPIFFEID,
-        earlierEpochs: [String: UInt64], history: ChangeHistory, now: Date
+        entries: EntryIndex, position: ChangePosition, agents: [AttestedAgent], access: AccessPolicy,
+        serverID: SPIFFEID, earlierEpochs: [String: UInt64], history: ChangeHistory, now: Date
     ) {
         self.entries = entries
+        self.access = access
         self.position = position
         self.agents = Dictionary(agents.map { ($0.id, $0) }, uniquingKeysWith: { _, last in last })
         self.serverID = serverID
@@ -193,6 +197,13 @@ struct RegistryState: Sendable {
         if position.number > self.position.number { self.position = position }
     }
 
+    // MARK: Services and grants
+
+    mutating func setAccess(_ access: AccessPolicy, position: ChangePosition) {
+        self.access = access
+        self.advance(to: position)
+    }
+
     // MARK: Agents
 
     mutating func put(_ agent: AttestedAgent, position: ChangePosition, now: Date) -> [WakeUp] {
@@ -276,6 +287,11 @@ struct RegistryState: Sendable {
                 pending: watch.pending, roots: watch.roots, agentSelectors: self.selectors(of: watch.agentID),
                 entries: self.entries, history: self.history, hasExpiries: !self.expiries.isEmpty,
                 position: self.position))
+    }
+
+    func ending(of watchID: UInt64) -> AgentWatch.Ending? {
+        guard let watch = self.watches[watchID] else { return .shuttingDown }
+        return watch.ending
     }
 
     mutating func closeWatch(_ watchID: UInt64) {

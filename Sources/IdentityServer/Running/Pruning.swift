@@ -1,15 +1,17 @@
+import AccessGrants
 import FoundationEssentials
 import Logging
 import NodeAttestation
 import Registration
 import Rotation
 
-/// Tells agents of entries at the moment they expire, deletes those a while later, and expired join tokens now and then.
+/// Tells agents of entries at the moment they expire, deletes those a while later, and expired join tokens and
+/// revocations now and then.
 struct Pruning: Sendable {
     /// How often expired entries are looked at; ``EntryExpiries/looks`` looks are 5 to 6 minutes.
     static let lookInterval: Duration = .seconds(60)
-    /// How often expired join tokens are deleted; they are refused from their expiry on in any case.
-    static let joinTokenInterval: Duration = .seconds(3_600)
+    /// How often expired join tokens and revocations are deleted; from their expiry on they mean nothing in any case.
+    static let interval: Duration = .seconds(3_600)
 
     let plane: ControlPlane
 
@@ -20,7 +22,7 @@ struct Pruning: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.followExpiry() }
             group.addTask { try await self.pruneEntries() }
-            group.addTask { try await self.pruneJoinTokens() }
+            group.addTask { try await self.pruneOnceInAWhile() }
             for try await _ in group {}
         }
     }
@@ -84,7 +86,7 @@ struct Pruning: Sendable {
         }
     }
 
-    private func pruneJoinTokens() async throws {
+    private func pruneOnceInAWhile() async throws {
         while true {
             do {
                 let count = try await self.plane.writing {
@@ -96,7 +98,24 @@ struct Pruning: Sendable {
             } catch {
                 self.plane.logger.error("expired join tokens not deleted", metadata: [LogKey.error: "\(error)"])
             }
-            try await self.plane.instants.sleep(for: Self.joinTokenInterval)
+            await self.pruneRevocations()
+            try await self.plane.instants.sleep(for: Self.interval)
+        }
+    }
+
+    private func pruneRevocations() async {
+        guard let tokens = self.plane.tokens else { return }
+        let now = self.plane.instants.now()
+        do {
+            let count = try await self.plane.writing {
+                try await self.plane.revocationStore.pruneRevocations(now: now)
+            }
+            tokens.feed.prune(now: now)
+            if count > 0 {
+                self.plane.logger.info("expired revocations deleted", metadata: [LogKey.count: "\(count)"])
+            }
+        } catch {
+            self.plane.logger.error("expired revocations not deleted", metadata: [LogKey.error: "\(error)"])
         }
     }
 }

@@ -37,7 +37,7 @@ struct SyncService: Sendable {
             now: self.plane.instants.now())
         {
         case .success(let opened): watch = opened
-        case .failure(let refusal): throw Self.status(of: refusal.ending, call)
+        case .failure(let refusal): throw RPCError(ending: refusal.ending, call)
         }
         defer { self.plane.registry.closeWatch(watch.id) }
         var sentBundle: UInt64?
@@ -51,7 +51,7 @@ struct SyncService: Sendable {
             let newBundle = bundle.sequenceNumber == sentBundle ? nil : bundle.proto
             switch self.plane.registry.nextStep(of: watch.id, now: now) {
             case .end(let ending):
-                throw Self.status(of: ending, call)
+                throw RPCError(ending: ending, call)
             case .send(let update):
                 try await self.send(update, newBundle, to: writer)
                 sentBundle = bundle.sequenceNumber
@@ -86,17 +86,6 @@ struct SyncService: Sendable {
                     $0.more = page.hasMore
                 })
             bundle = nil
-        }
-    }
-
-    private static func status(of ending: AgentWatch.Ending, _ call: Call) -> RPCError {
-        switch ending {
-        case .denied(let denial): RPCError(denied: call.context.path, denial)
-        case .shuttingDown: RPCError(code: .unavailable, message: "the server is shutting down")
-        case .tooMany:
-            RPCError(
-                code: .resourceExhausted,
-                message: "an agent may have at most \(ControlPlaneLimits.maxWatchesPerAgent) streams of changes open")
         }
     }
 }

@@ -21,6 +21,12 @@ package enum ChangeKind: String, Hashable, Sendable, CaseIterable {
     case agent
     /// A trust bundle; the key is the name of its trust domain.
     case bundle
+    /// A service that can be called with access tokens; the key is its name.
+    case service
+    /// A grant of access tokens; the key is its ID.
+    case grant
+    /// A revocation; the key is the kind of its target and the target.
+    case revocation
 }
 
 /// One row of the change log: that something changed, not what it became.

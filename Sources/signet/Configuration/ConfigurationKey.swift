@@ -21,7 +21,7 @@ enum ConfigurationSection: String, CaseIterable {
     /// Every key of the section; a key that is not here is refused.
     var keys: [ConfigurationKey] {
         switch self {
-        case .server: Self.serverKeys + Self.limitKeys + Self.loggingKeys
+        case .server: Self.serverKeys + Self.oauthKeys + Self.limitKeys + Self.loggingKeys
         case .agent: Self.agentKeys + Self.limitKeys + Self.loggingKeys
         }
     }
@@ -52,6 +52,13 @@ enum ConfigurationSection: String, CaseIterable {
         .init("wit_key_type", "ec-p256|ec-p384|rsa-2048", "with wit_svid only; default: ca_key_type"),
         .init("default_wit_svid_ttl", "duration", "with wit_svid only; default 1h"),
         .init("agent_ttl", "duration", "default: default_x509_svid_ttl"),
+    ]
+
+    static let oauthKeys: [ConfigurationKey] = [
+        .init("oauth.issuer", "https URL", "the iss of access tokens; required where anything under oauth is set"),
+        .init("oauth.token_ttl", "5m–15m", "default 10m"),
+        .init("oauth.signing_algorithm", "ES256|ES384|RS256", "default ES256"),
+        .init("oauth.key_ttl", "duration", "how long a signing key lives, 90m or more; default 24h"),
     ]
 
     private static let agentKeys: [ConfigurationKey] = [

@@ -14,6 +14,8 @@ struct ServerSettings {
 
     let server: IdentityServerConfiguration
     let authority: AuthorityConfiguration
+    /// The keys of access tokens; nil where there is no section `oauth`.
+    let tokenKeys: TokenKeyConfiguration?
     let dataDirectory: String
     let keyStorage: KeyStorage
     let logging: LoggingSettings
@@ -36,6 +38,9 @@ struct ServerSettings {
         server.agentTTL = try settings.lifetime("agent_ttl", default: x509TTL)
         server.minTLSVersion = try settings.choice("min_tls_version", default: TLSVersionName.v13).version
         server.limits = try settings.limits()
+        let oauth = try settings.oauth()
+        server.authorizationServer = oauth?.server
+        self.tokenKeys = oauth?.keys
         self.server = server
 
         self.dataDirectory = try settings.folder("data_dir", default: DefaultPath.serverData)

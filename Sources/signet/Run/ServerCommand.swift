@@ -1,3 +1,5 @@
+import AccessGrants
+import AccessTokens
 import ArgumentParser
 import Authority
 import Datastore
@@ -44,10 +46,18 @@ struct ServerRun: AsyncParsableCommand {
             configuration: settings.authority, keyManager: keyManager, journal: datastore, now: Instants.system.now())
         // Keys in memory are gone with every process, as the operator has it.
         if settings.keyStorage == .disk { authority.startFindings.report(to: logger) }
+        var tokenKeys: TokenKeyRotation?
+        if let configuration = settings.tokenKeys {
+            tokenKeys = try await TokenKeyRotation.start(
+                configuration: configuration, keyManager: keyManager, journal: datastore,
+                withdrawn: Revocation.Target.keyIDs(of: try await datastore.revocations().revocations),
+                now: Instants.system.now())
+        }
         let server = IdentityServer(
-            configuration: settings.server, authority: authority, entries: datastore, changeLog: datastore,
-            nodes: datastore,
-            joinTokens: datastore, instants: .system, logger: logger)
+            configuration: settings.server, authority: authority, tokenKeys: tokenKeys, entries: datastore,
+            changeLog: datastore,
+            nodes: datastore, joinTokens: datastore, access: datastore, revocations: datastore, instants: .system,
+            logger: logger)
         try await ServiceGroup(
             services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
         ).run()

@@ -155,6 +155,24 @@ private let methods: [CallerTableTests.Method] = [
     unary(SVIDMethods.batchNewX509SVID, agents),
     unary(SVIDMethods.newJWTSVID, agents),
     unary(BundleMethods.getBundle, everybody),
+    unary(AccessTokenMethods.issueAccessToken, agents),
+    CallerTableTests.Method(path: AccessTokenMethods.watchTokenState.path, callers: agents) { client async throws in
+        try await client.stream(AccessTokenMethods.watchTokenState, .init()) { responses async throws in
+            for try await _ in responses { return }
+        }
+    },
+    unary(RevocationMethods.revoke, administrators),
+    unary(RevocationMethods.listRevocations, administrators),
+    unary(AccessMethods.createService, administrators),
+    unary(AccessMethods.listServices, administrators),
+    unary(AccessMethods.getService, administrators),
+    unary(AccessMethods.deleteService, administrators),
+    unary(AccessMethods.createGrant, administrators),
+    unary(AccessMethods.listGrants, administrators),
+    unary(AccessMethods.getGrant, administrators),
+    unary(AccessMethods.deleteGrant, administrators),
+    unary(AccessMethods.testGrant, administrators),
+    unary(AccessMethods.applyPolicy, administrators),
     CallerTableTests.Method(path: SyncMethods.watchAuthorizedEntries.path, callers: agents) { client async throws in
         try await client.stream(SyncMethods.watchAuthorizedEntries, .init()) { responses async throws in
             for try await _ in responses { return }

@@ -1,3 +1,5 @@
+import AccessGrants
+import AccessTokens
 import Authority
 import ControlPlaneProtos
 import Datastore
@@ -18,6 +20,7 @@ struct ControlPlaneUnderTest: Sendable {
     let time: ManualInstants
     let server: IdentityServer
     let authority: AuthorityRotation
+    let tokenKeys: TokenKeyRotation?
     let socketPath: String
     let port: Int
     let log: LogRecorder
@@ -62,6 +65,8 @@ struct HarnessSettings: Sendable {
     var agentTTL: Duration = .seconds(3_600)
     var witSVIDTTL: Duration = .seconds(3_600)
     var witKeyType: KeyType?
+    /// The issuer of access tokens; nil issues none.
+    var issuer: String? = nil
 }
 
 /// Runs a control plane in a directory of its own for the time of `body`, then shuts it down gracefully.
@@ -79,14 +84,24 @@ func withControlPlane<Result: Sendable>(
         configuration: AuthorityConfiguration(
             trustDomain: exampleOrg, witKeyType: settings.witKeyType, caTTL: settings.caTTL),
         keyManager: disk.keys, journal: store, now: time.now)
+    var tokenKeys: TokenKeyRotation?
+    var authorizationServer: AuthorizationServerConfiguration?
+    if let issuer = settings.issuer.flatMap({ IssuerURL($0) }) {
+        authorizationServer = AuthorizationServerConfiguration(issuer: issuer)
+        tokenKeys = try await TokenKeyRotation.start(
+            configuration: TokenKeyConfiguration(), keyManager: disk.keys, journal: store,
+            withdrawn: Revocation.Target.keyIDs(of: try await store.revocations().revocations), now: time.now)
+    }
     let configuration = IdentityServerConfiguration(
         trustDomain: exampleOrg, bindAddress: "127.0.0.1", bindPort: 0,
         socketPath: disk.directory.path("admin/api.sock"),
         defaultX509SVIDTTL: settings.x509SVIDTTL, defaultJWTSVIDTTL: settings.jwtSVIDTTL,
-        defaultWITSVIDTTL: settings.witSVIDTTL, agentTTL: settings.agentTTL)
+        defaultWITSVIDTTL: settings.witSVIDTTL, agentTTL: settings.agentTTL,
+        authorizationServer: authorizationServer)
     let server = IdentityServer(
-        configuration: configuration, authority: authority, entries: store, changeLog: store, nodes: store,
-        joinTokens: store, instants: time.instants, logger: log.logger)
+        configuration: configuration, authority: authority, tokenKeys: tokenKeys, entries: store, changeLog: store,
+        nodes: store,
+        joinTokens: store, access: store, revocations: store, instants: time.instants, logger: log.logger)
     let group = ServiceGroup(services: [server], logger: log.logger)
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await group.run() }
@@ -96,7 +111,7 @@ func withControlPlane<Result: Sendable>(
             result = try await body(
                 ControlPlaneUnderTest(
                     trustDomain: exampleOrg, time: time, server: server, authority: authority,
-                    socketPath: configuration.socketPath, port: port, log: log,
+                    tokenKeys: tokenKeys, socketPath: configuration.socketPath, port: port, log: log,
                     database: database,
                     shutDown: { await group.triggerGracefulShutdown() }))
         } catch {
