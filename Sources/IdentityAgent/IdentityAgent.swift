@@ -49,6 +49,8 @@ package final class IdentityAgent: Service {
                 group.addTask { try await issuance.run() }
             }
             group.addTask { try await parts.tokens.run() }
+            group.addTask { try await parts.accessTokens.run() }
+            group.addTask { try await parts.tokenState.run() }
             group.addTask { try await self.report(parts) }
             defer { group.cancelAll() }
             // The others end only by failing; the socket's end is the agent's.
@@ -77,6 +79,8 @@ package final class IdentityAgent: Service {
         /// One a kind of SVID that is served.
         let issuances: [SVIDIssuance]
         let tokens: JWTSVIDCache
+        let accessTokens: AccessTokenCache
+        let tokenState: TokenStateSync
     }
 
     private func assemble() throws -> Parts {
@@ -121,7 +125,11 @@ package final class IdentityAgent: Service {
                     requests: requests, cache: cache, instants: instants, randomness: self.randomness,
                     logger: self.logger)
             },
-            tokens: JWTSVIDCache(connections: connections, instants: instants))
+            tokens: JWTSVIDCache(connections: connections, instants: instants),
+            accessTokens: AccessTokenCache(
+                connections: connections, instants: instants, randomness: self.randomness),
+            tokenState: TokenStateSync(
+                connections: connections, instants: instants, randomness: self.randomness, logger: self.logger))
     }
 
     private func requests(_ connections: ServerConnections) -> [any SVIDRequests] {
@@ -164,12 +172,17 @@ package final class IdentityAgent: Service {
     private func routes(_ parts: Parts) throws -> RPCRoutes {
         let identification = WorkloadIdentification(
             attestors: self.attestors, cache: parts.cache, instants: self.instants)
+        let exits = try ProcessExits()
         var routes = RPCRoutes()
         WorkloadEndpoint(
             cache: parts.cache, tokens: parts.tokens, identification: identification,
             streams: WorkloadStreams(
-                cache: parts.cache, identification: identification, exits: try ProcessExits()),
+                cache: parts.cache, identification: identification, exits: exits),
             instants: self.instants, servesWIT: self.configuration.servesWIT
+        ).register(in: &routes)
+        AccessTokenEndpoint(
+            cache: parts.cache, tokens: parts.accessTokens, state: parts.tokenState, identification: identification,
+            exits: exits, instants: self.instants
         ).register(in: &routes)
         routes.serveHealth(self.isServing)
         try routes.serveReflection(of: [WorkloadAPIDescriptors.base64, ControlPlaneDescriptors.base64])

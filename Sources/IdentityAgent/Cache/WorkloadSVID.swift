@@ -1,3 +1,4 @@
+import Crypto
 package import FoundationEssentials
 import JOSE
 package import Registration
@@ -17,6 +18,8 @@ package struct WorkloadSVID: Sendable {
     package let notAfter: Date
     /// When it was received, or the earlier moment from which it is valid: a clock that shows less was set back.
     package let since: Date
+    /// SHA-256 of the leaf certificate (RFC 8705 §3.1); of a WIT-SVID nothing.
+    package let certificateSHA256: [UInt8]
     /// When it is replaced: at half of its life, up to a tenth of it sooner or later.
     package let renewAt: Date
 
@@ -43,6 +46,7 @@ package struct WorkloadSVID: Sendable {
         self.authorityKeyIdentifier = svid.authorityKeyIdentifier
         self.notAfter = svid.notAfter
         self.since = min(svid.notBefore, issuedAt)
+        self.certificateSHA256 = svid.certificates.first.map { Array(SHA256.hash(data: $0.derBytes)) } ?? []
         self.renewAt = RotationSchedule.renewal(
             issuedAt: issuedAt, notBefore: svid.notBefore, notAfter: svid.notAfter, using: &generator)
     }
@@ -62,6 +66,8 @@ package struct WorkloadSVID: Sendable {
             })
         self.authorityKeyIdentifier = (try? UnverifiedJWT(parsing: svid.token).keyID).map { Array($0.utf8) }
         self.notAfter = svid.expiresAt
+        self.since = min(svid.issuedAt ?? issuedAt, issuedAt)
+        self.certificateSHA256 = []
         self.renewAt = RotationSchedule.renewal(
             issuedAt: issuedAt, notBefore: svid.issuedAt ?? issuedAt, notAfter: svid.expiresAt, using: &generator)
     }

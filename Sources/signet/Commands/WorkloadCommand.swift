@@ -9,7 +9,9 @@ struct WorkloadCommand: AsyncParsableCommand {
 struct WorkloadFetch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fetch", abstract: "Fetch identities.",
-        subcommands: [WorkloadFetchX509.self, WorkloadFetchJWT.self, WorkloadFetchWIT.self],
+        subcommands: [
+            WorkloadFetchX509.self, WorkloadFetchJWT.self, WorkloadFetchWIT.self, WorkloadFetchToken.self,
+        ],
         defaultSubcommand: WorkloadFetchX509.self)
 }
 

@@ -61,6 +61,13 @@ final class ScriptedControlPlane: Sendable {
         var unsigned: Set<String> = []
         /// Answers to NewJWTSVID wait until this is false.
         var holdsTokens = false
+        /// Whether there is a service for access tokens.
+        var issuesAccessTokens = false
+        /// What IssueAccessToken fails with.
+        var accessTokenError: RPCError.Code?
+        var accessTokenLifetime: Duration = .seconds(600)
+        /// What WatchTokenState sends, one after the other, to each reader.
+        var tokenStates: [Signet_Agent_V1_TokenState] = []
     }
 
     /// A call that was made.
@@ -187,6 +194,7 @@ final class ScriptedControlPlane: Sendable {
         self.addAgentService(to: &routes)
         self.addEntryService(to: &routes)
         self.addSVIDService(to: &routes)
+        self.addAccessTokenService(to: &routes)
         routes.unary(BundleMethods.getBundle) { _, context in
             let script = self.script
             self.record("GetBundle", context)
@@ -380,6 +388,37 @@ final class ScriptedControlPlane: Sendable {
             id: "spiffe://\(entry.spiffeID.trustDomain)\(entry.spiffeID.path)", publicKey: publicKey,
             lifetime: script.svidLifetime)
         return .with { $0.svid.token = token }
+    }
+
+    private func addAccessTokenService(to routes: inout RPCRoutes) {
+        routes.unary(AccessTokenMethods.issueAccessToken) { request, context in
+            let scopes = request.scopes.joined(separator: " ")
+            try self.checkAgent(context, "IssueAccessToken", "\(request.entryID) \(request.audience) [\(scopes)]")
+            let script = self.script
+            guard script.issuesAccessTokens else { throw RPCError(code: .unimplemented, message: "unknown service") }
+            if let code = script.accessTokenError { throw RPCError(code: code, message: "no access token") }
+            let now = self.instants.now()
+            return .with {
+                $0.accessToken = "access-token-\(self.count("IssueAccessToken"))"
+                $0.issuedAt = Int64(now.timeIntervalSince1970)
+                $0.expiresAt = Int64(now.timeIntervalSince1970) + Int64(script.accessTokenLifetime / .seconds(1))
+                $0.scopes = request.scopes
+                $0.audience = request.audience
+                $0.certificateBound = request.certificateSha256.count == 32
+            }
+        }
+        routes.serverStream(AccessTokenMethods.watchTokenState) { _, context, responses in
+            try self.checkAgent(context, "WatchTokenState")
+            var sent = 0
+            for await script in self.changes.updates() {
+                guard script.issuesAccessTokens else {
+                    throw RPCError(code: .unimplemented, message: "unknown service")
+                }
+                if script.isAway { throw RPCError(code: .unavailable, message: "away") }
+                for state in script.tokenStates.dropFirst(sent) { try await responses.write(state) }
+                sent = max(sent, script.tokenStates.count)
+            }
+        }
     }
 
     private func sign(

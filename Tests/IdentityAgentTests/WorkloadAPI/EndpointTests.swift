@@ -120,7 +120,7 @@ struct EndpointTests {
             #expect(
                 names == [
                     "SpiffeWorkloadAPI", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
-                    "grpc.reflection.v1alpha.ServerReflection",
+                    "grpc.reflection.v1alpha.ServerReflection", "signet.workload.v1.AccessTokens",
                 ])
         }
     }
