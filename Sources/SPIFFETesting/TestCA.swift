@@ -55,7 +55,8 @@ public struct TestCA: Sendable {
         let issued = try self.authorities.issueX509SVID(
             id: self.id(path), publicKey: Certificate.PublicKey(key.publicKey), ttl: lifetime, now: self.time.now)
         return try X509SVID(
-            certificates: issued.chain, privateKeyPKCS8DER: Array(key.derRepresentation), hint: hint)
+            certificatesDER: issued.chainDER.flatMap { $0 }, privateKeyPKCS8DER: Array(key.derRepresentation),
+            hint: hint)
     }
 
     /// An X509-SVID with the bundles to judge peers by: this one's own, and others when given.
