@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import GRPCCore
+import JOSE
 import ProtoRPC
 import SPIFFE
 import SwiftProtobuf
