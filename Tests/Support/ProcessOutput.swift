@@ -28,13 +28,20 @@ package func runProcess(
         process.executableURL = URL(fileURLWithPath: program.contains("/") ? program : "/usr/bin/env")
         process.arguments = program.contains("/") ? arguments : [program] + arguments
         if let environment { process.environment = environment }
-        process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: input))
-        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
-        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: error))
+        let handles = try (
+            FileHandle(forReadingFrom: URL(fileURLWithPath: input)),
+            FileHandle(forWritingTo: URL(fileURLWithPath: output)),
+            FileHandle(forWritingTo: URL(fileURLWithPath: error))
+        )
+        (process.standardInput, process.standardOutput, process.standardError) = handles
         let status = try await withCheckedThrowingContinuation { (end: CheckedContinuation<Int32, any Error>) in
             process.terminationHandler = { end.resume(returning: $0.terminationStatus) }
             do { try process.start() } catch { end.resume(throwing: error) }
         }
+        // Foundation keeps them open.
+        try handles.0.close()
+        try handles.1.close()
+        try handles.2.close()
         return try ProcessOutput(
             status: status, output: directory.read("output"), error: directory.read("error"))
     }

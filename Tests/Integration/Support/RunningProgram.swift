@@ -26,7 +26,8 @@ final class RunningProgram: Sendable {
         let output = Pipe()
         process.standardOutput = output
         process.standardInput = FileHandle.nullDevice
-        process.standardError = try FileHandle(forWritingTo: URL(filePath: logPath))
+        let log = try FileHandle(forWritingTo: URL(filePath: logPath))
+        process.standardError = log
         let (lines, lineContinuation) = AsyncStream<String>.makeStream()
         let (ending, endContinuation) = AsyncStream<Int32>.makeStream()
         process.terminationHandler = {
@@ -37,6 +38,8 @@ final class RunningProgram: Sendable {
         self.lines = lines
         self.ending = ending
         try process.start()
+        // Foundation keeps it open.
+        try log.close()
         let reader = output.fileHandleForReading
         Thread.detachNewThread {
             var pending = Data()
