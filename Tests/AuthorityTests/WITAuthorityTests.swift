@@ -30,7 +30,7 @@ struct WITAuthorityTests {
         let rotation = try await domain.startRotation()
         var now = self.start
         var seen: Set<String> = []
-        for _ in 0..<20 {
+        for _ in 0..<40 {
             let state = rotation.state.current
             let keyID = try #require(state.wit?.keyID)
             #expect(keyID.wholeMatch(of: /[A-Za-z0-9]{32}/) != nil)

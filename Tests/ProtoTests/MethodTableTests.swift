@@ -20,12 +20,13 @@ struct MethodTableTests {
     @Test(
         "every service in the descriptors is one of those that are meant to be there",
         arguments: [
-            (WorkloadAPIDescriptors.base64, ["SpiffeWorkloadAPI"]),
+            (WorkloadAPIDescriptors.base64, ["SpiffeWorkloadAPI", WorkloadAccessTokenMethods.service]),
             (
                 ControlPlaneDescriptors.base64,
                 [
-                    AgentDebugMethods.service, AgentMethods.service, BundleMethods.service, EntryMethods.service,
-                    HealthMethods.service, ReflectionAlphaMethods.service, ReflectionMethods.service,
+                    AccessMethods.service, AccessTokenMethods.service, AgentDebugMethods.service, AgentMethods.service,
+                    BundleMethods.service, EntryMethods.service, HealthMethods.service,
+                    ReflectionAlphaMethods.service, ReflectionMethods.service, RevocationMethods.service,
                     SVIDMethods.service, ServerDebugMethods.service, SyncMethods.service,
                 ]
             ),

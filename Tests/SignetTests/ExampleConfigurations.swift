@@ -8,7 +8,7 @@ struct ExampleConfigurations {
         .deletingLastPathComponent().deletingLastPathComponent()
 
     /// A line of a file that gives a key, or would without its `#`.
-    private struct Line {
+    private struct Line: Equatable {
         let text: String
         let depth: Int
         let name: String
@@ -27,7 +27,8 @@ struct ExampleConfigurations {
     private static func known(_ section: String) throws -> Set<String> {
         let source = Self.root.appending(path: "Sources/signet/Configuration/ConfigurationKey.swift")
         let text = try String(contentsOf: source, encoding: .utf8)
-        let lists = ["\(section)Keys", "limitKeys", "loggingKeys"].map { name in
+        let own = section == "server" ? ["serverKeys", "oauthKeys"] : ["agentKeys"]
+        let lists = (own + ["limitKeys", "loggingKeys"]).map { name in
             text.split(separator: "static let \(name): [ConfigurationKey] = [").last?.prefix { $0 != "]" } ?? ""
         }
         return Set(lists.flatMap { $0.matches(of: #/\.init\("([a-z0-9_.]+)"/#) }.map { String($0.output.1) })
@@ -36,6 +37,15 @@ struct ExampleConfigurations {
     private static func lines(_ section: String) throws -> [Line] {
         let file = Self.root.appending(path: "Config/\(section).yaml")
         return try String(contentsOf: file, encoding: .utf8).split(separator: "\n").compactMap(Line.init)
+    }
+
+    /// The lines without which one is of no use, as its remark says: `only with KEY`, or `required here` in its section.
+    private static func needed(_ line: Line, _ lines: [Line]) -> String {
+        if let condition = line.text.firstMatch(of: #/# only with ([a-z_]+)/#) { return "  \(condition.1): true\n" }
+        guard let index = lines.firstIndex(of: line), line.depth > 0 else { return "" }
+        let start = lines[..<index].lastIndex { $0.depth == 0 } ?? index
+        let siblings = lines[(start + 1)...].prefix { $0.depth > 0 }
+        return siblings.filter { $0 != line && $0.text.contains("# required here") }.map(\.text).joined()
     }
 
     @Test("each shows every key there is", arguments: ["server", "agent"])
@@ -58,7 +68,7 @@ struct ExampleConfigurations {
         var parent = ""
         for line in lines where line.isCommented {
             if line.depth == 0 { parent = line.text }
-            let text = "\(section):\n\(fixed)\(line.depth == 0 ? "" : parent)\(line.text)"
+            let text = "\(section):\n\(fixed)\(line.depth == 0 ? "" : parent)\(Self.needed(line, lines))\(line.text)"
             let result = try await runProcess(
                 CommandLineContract.signet, ["config", "validate", "--config", "-"], input: Array(text.utf8),
                 environment: [:])

@@ -134,7 +134,9 @@ func makeAgent(
     configure(&configuration)
     let log = LogRecord()
     let agent = IdentityAgent(
-        configuration: configuration, attestors: [UnixWorkloadAttestor(instants: .system)], instants: instants,
+        configuration: configuration,
+        // The workload is this program, which is long.
+        attestors: [UnixWorkloadAttestor(workloadSizeLimit: 1 << 30, instants: .system)], instants: instants,
         logger: Logger(label: "agent") { _ in log }, randomness: { SeededRandom(seed: 1) })
     return (agent, configuration, log)
 }
