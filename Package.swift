@@ -219,14 +219,17 @@ let package = Package(
                 "JOSE", "SPIFFE", "SPIFFETLS", "WorkloadAPI", "Rotation", .httpTypes, .hummingbird, .logging, .nioCore,
                 .nioPosix, .nioSSL, .serviceLifecycle, .unixSignals,
             ]),
-        // It asks the programs from outside and links none of the modules.
-        program("signet-bench", [.argumentParser, .unixSignals]),
+        // For what starts programs: the measurements and the tests.
+        module("ChildPrograms", ["CLinux"]),
+        // It asks the programs from outside and links none of the modules of the product.
+        program("signet-bench", ["ChildPrograms", .argumentParser, .unixSignals]),
 
         // Tests
         .target(
             name: "TestSupport",
-            dependencies: ["JOSE", "Rotation", "SPIFFE", .asn1, .crypto, .x509],
+            dependencies: ["ChildPrograms", "JOSE", "Rotation", "SPIFFE", .asn1, .crypto, .x509],
             path: "Tests/Support", swiftSettings: settings),
+        tests("ChildProgramsTests", ["ChildPrograms", "TestSupport"]),
         tests("RotationTests", ["Rotation", "TestSupport"]),
         tests("JOSETests", ["JOSE", "TestSupport", .crypto, .cryptoExtras]),
         tests("KeyManagementTests", ["KeyManagement", "JOSE", "TestSupport", .crypto, .x509]),
@@ -242,7 +245,7 @@ let package = Package(
         tests("AccessTokensTests", ["AccessTokens", "JOSE", "SPIFFE", "TestSupport", .crypto, .x509]),
         tests(
             "WorkloadAttestationTests",
-            ["WorkloadAttestation", "Registration", "Rotation", "TestSupport", "CLinux"]),
+            ["WorkloadAttestation", "ChildPrograms", "Registration", "Rotation", "TestSupport", "CLinux"]),
         tests(
             "DatastoreTests",
             [
@@ -264,7 +267,8 @@ let package = Package(
         tests(
             "SPIFFETLSTests",
             [
-                "SPIFFETLS", "Rotation", "SPIFFE", "TestSupport", .asn1, .nioCore, .nioEmbedded, .nioPosix, .nioSSL,
+                "SPIFFETLS", "ChildPrograms", "Rotation", "SPIFFE", "TestSupport", .asn1, .nioCore, .nioEmbedded,
+                .nioPosix, .nioSSL,
                 .nioTLS, .x509,
             ]),
         tests(
@@ -314,6 +318,6 @@ let package = Package(
             ]),
         tests("SignetTests", ["TestSupport"]),
         tests("SignetBenchTests", ["signet-bench"]),
-        tests("Integration", ["TestSupport", "JOSE", "SPIFFE", .asn1, .crypto, .x509]),
+        tests("Integration", ["ChildPrograms", "TestSupport", "JOSE", "SPIFFE", .asn1, .crypto, .x509]),
     ]
 )

@@ -142,12 +142,14 @@ package enum PrivateFile {
             return []
         }
         defer { _ = unsafe closedir(stream) }
+        guard let offset = MemoryLayout<dirent>.offset(of: \dirent.d_name) else {
+            throw .system(operation: "list", path: directory, code: ENOTSUP)
+        }
         var names: [String] = []
         while let entry = unsafe readdir(stream) {
-            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            names.append(name)
+            // An entry is as long as its name and not as its type: the last ends before what the type would reach.
+            let name = unsafe UnsafeRawPointer(entry).advanced(by: offset).assumingMemoryBound(to: CChar.self)
+            names.append(unsafe String(cString: name))
         }
         return names
     }

@@ -131,4 +131,15 @@ struct PrivateFileTests {
             }
         }
     }
+
+    @Test("leftovers are found in a directory of thousands of short names, whatever else is there")
+    func leftoversAmongMany() async throws {
+        try await withTemporaryDirectory { directory in
+            let others = (0..<4_000).map { String($0, radix: 36) }
+            for name in others { try directory.write([], to: name) }
+            try directory.write([], to: "keys.0.tmp")
+            try PrivateFile.removeLeftovers(of: directory.path("keys"))
+            #expect(try directory.names() == others.sorted())
+        }
+    }
 }

@@ -1,4 +1,5 @@
-import Foundation
+import ChildPrograms
+import Glibc
 import TestSupport
 import X509
 
@@ -21,39 +22,19 @@ enum OpenSSL {
     static func withServer<Result>(
         _ arguments: [String], _ body: (_ port: Int) async throws -> Result
     ) async throws -> Result {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        // Child processes of this one block SIGTERM, as its threads do.
-        process.arguments =
-            ["--default-signal=TERM", "timeout", "--kill-after=1", "60"]
-            + ["openssl", "s_server", "-accept", "127.0.0.1:0", "-rev"] + arguments
-        process.standardOutput = output
-        process.standardError = output
-        process.standardInput = FileHandle.nullDevice
-        let lines = AsyncStream<String>.makeStream()
-        output.fileHandleForReading.readabilityHandler = { handle in
-            let data = handle.availableData
-            if data.isEmpty {
-                handle.readabilityHandler = nil
-                lines.continuation.finish()
-            } else {
-                lines.continuation.yield(String(decoding: data, as: UTF8.self))
-            }
-        }
-        try process.start()
+        let (program, lines) = try startPrinting(
+            "timeout", ["--kill-after=1", "60", "openssl", "s_server", "-accept", "127.0.0.1:0", "-rev"] + arguments,
+            error: .sameAsOutput)
         defer {
-            process.terminate()
-            process.waitUntilExit()
+            program.signal(SIGTERM)
+            program.blockUntilEnd()
         }
 
         var printed = ""
         var port: Int?
-        for await chunk in lines.stream {
-            printed += chunk
-            if let accept = printed.split(separator: "\n").first(where: { $0.hasPrefix("ACCEPT ") }),
-                printed.contains("\n"), let number = accept.split(separator: ":").last.flatMap({ Int($0) })
-            {
+        for await line in lines {
+            printed += line + "\n"
+            if line.hasPrefix("ACCEPT "), let number = line.split(separator: ":").last.flatMap({ Int($0) }) {
                 port = number
                 break
             }

@@ -1,5 +1,4 @@
-import Foundation
-import Synchronization
+import ChildPrograms
 
 /// What a finished process left: its status and what it wrote.
 package struct ProcessOutput: Sendable, Equatable {
@@ -24,37 +23,11 @@ package func runProcess(
         let output = try directory.write([], to: "output")
         let error = try directory.write([], to: "error")
 
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program.contains("/") ? program : "/usr/bin/env")
-        process.arguments = program.contains("/") ? arguments : [program] + arguments
-        if let environment { process.environment = environment }
-        let handles = try (
-            FileHandle(forReadingFrom: URL(fileURLWithPath: input)),
-            FileHandle(forWritingTo: URL(fileURLWithPath: output)),
-            FileHandle(forWritingTo: URL(fileURLWithPath: error))
-        )
-        (process.standardInput, process.standardOutput, process.standardError) = handles
-        let status = try await withCheckedThrowingContinuation { (end: CheckedContinuation<Int32, any Error>) in
-            process.terminationHandler = { end.resume(returning: $0.terminationStatus) }
-            do { try process.start() } catch { end.resume(throwing: error) }
-        }
-        // Foundation keeps them open.
-        try handles.0.close()
-        try handles.1.close()
-        try handles.2.close()
+        let child = try ChildProgram(
+            program, arguments, environment: environment, input: .file(input), output: .file(output),
+            error: .file(error))
+        let status = await child.waitForEnd()
         return try ProcessOutput(
             status: status, output: directory.read("output"), error: directory.read("error"))
-    }
-}
-
-extension Process {
-    private static let launching = Mutex(())
-
-    /// Starts the process, one at a time.
-    ///
-    /// Foundation notices the end of a process by a socket that its child inherits. Two that start at once could inherit
-    /// each other's, and the end of the one would be noticed only at the end of the other.
-    package func start() throws {
-        try Self.launching.withLock { _ in try self.run() }
     }
 }

@@ -1,4 +1,5 @@
 import CLinux
+import ChildPrograms
 import Foundation
 import Glibc
 import TestSupport
@@ -6,8 +7,7 @@ import WorkloadAttestation
 
 /// A real process that waits until it is told to end.
 final class ChildProcess: Sendable {
-    let pid: Int32
-    private let process: Process
+    private let program: ChildProgram
     private let input = Pipe()
 
     /// Runs a shell that says it is ready, and returns once it has.
@@ -17,28 +17,27 @@ final class ChildProcess: Sendable {
     ///   - prefix: A program and arguments that execute the shell.
     init(shell: String = "/bin/sh", prefix: [String] = []) throws {
         let command = prefix + [shell, "-c", "echo ready; read line"]
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: command[0])
-        process.arguments = Array(command.dropFirst())
-        process.standardInput = self.input
         let output = Pipe()
-        process.standardOutput = output
-        try process.start()
-        self.process = process
-        self.pid = process.processIdentifier
+        self.program = try ChildProgram(
+            command[0], Array(command.dropFirst()),
+            input: .descriptor(self.input.fileHandleForReading.fileDescriptor),
+            output: .descriptor(output.fileHandleForWriting.fileDescriptor), error: .inherited)
+        try output.fileHandleForWriting.close()
         guard try output.fileHandleForReading.read(upToCount: 5) == Data("ready".utf8) else {
             throw POSIXError(.ECHILD)
         }
     }
 
     deinit {
-        if self.process.isRunning { self.process.terminate() }
+        self.program.signal(SIGTERM)
     }
+
+    var pid: Int32 { self.program.pid }
 
     /// Ends the process and returns once it has ended.
     func end() throws {
         try self.input.fileHandleForWriting.close()
-        self.process.waitUntilExit()
+        self.program.blockUntilEnd()
     }
 
     /// A pidfd of the process, for its taker to close.
@@ -62,11 +61,7 @@ let mayMountPrefix = ["/usr/bin/unshare", "--user", "--map-root-user", "--mount"
 
 /// Whether this machine lets this user have such namespaces.
 let mayMount: Bool = {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: mayMountPrefix[0])
-    process.arguments = mayMountPrefix.dropFirst() + ["/bin/true"]
-    process.standardError = FileHandle.nullDevice
-    guard (try? process.start()) != nil else { return false }
-    process.waitUntilExit()
-    return process.terminationStatus == 0
+    let program = try? ChildProgram(
+        mayMountPrefix[0], mayMountPrefix.dropFirst() + ["/bin/true"], output: .nothing, error: .nothing)
+    return program?.blockUntilEnd() == 0
 }()

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <errno.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -69,6 +70,14 @@ static inline int clinux_pidfd_send_signal(int pidfd, int signal) {
 /// processes of its user may not trace it or read what /proc keeps to those who may. Returns 0, or the error number.
 static inline int clinux_set_not_dumpable(void) {
     return prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) != 0 ? errno : 0;
+}
+
+// glibc 2.34 has it, and hides it without _GNU_SOURCE.
+extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
+
+/// Has the started program close every descriptor from a number on. Returns 0, or the error number.
+static inline int clinux_spawn_closing_from(posix_spawn_file_actions_t *actions, int from) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, from);
 }
 
 #endif
