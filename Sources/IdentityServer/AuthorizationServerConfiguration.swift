@@ -6,10 +6,42 @@ package struct AuthorizationServerConfiguration: Sendable {
     package var issuer: IssuerURL
     /// How long tokens live where no grant says so; in `TokenLifetime.range`.
     package var tokenLifetime: Duration
+    /// Where clients that are not workloads of an agent get theirs; nil serves agents only.
+    package var endpoint: Endpoint?
 
-    /// - Parameter tokenLifetime: Default: ten minutes.
-    package init(issuer: IssuerURL, tokenLifetime: Duration = TokenLifetime.standard) {
+    /// - Parameters:
+    ///   - tokenLifetime: Default: ten minutes.
+    ///   - endpoint: Default: none.
+    package init(
+        issuer: IssuerURL, tokenLifetime: Duration = TokenLifetime.standard, endpoint: Endpoint? = nil
+    ) {
         self.issuer = issuer
         self.tokenLifetime = tokenLifetime
+        self.endpoint = endpoint
+    }
+
+    /// An HTTPS listener.
+    package struct Endpoint: Sendable {
+        package var bindAddress: String
+        /// The TCP port; 0 takes a free one.
+        package var bindPort: Int
+        package var certificate: Certificate
+
+        /// - Parameters:
+        ///   - bindAddress: Default: every IPv4 address of the machine.
+        ///   - bindPort: Default: 8443.
+        package init(bindAddress: String = "0.0.0.0", bindPort: Int = 8443, certificate: Certificate) {
+            self.bindAddress = bindAddress
+            self.bindPort = bindPort
+            self.certificate = certificate
+        }
+    }
+
+    /// By what clients know the server.
+    package enum Certificate: Hashable, Sendable {
+        /// The server's own X509-SVID, with these DNS names; clients trust the authorities of the trust domain.
+        case ownSVID(dnsNames: [String])
+        /// A certificate and its key in PEM, followed when the files change.
+        case files(certificate: String, key: String)
     }
 }

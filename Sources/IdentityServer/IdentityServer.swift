@@ -38,7 +38,7 @@ package final class IdentityServer: Service {
 
     private enum Listening: Sendable {
         case starting
-        case port(Int)
+        case ports(Int, https: Int?)
         case ended
     }
 
@@ -69,11 +69,18 @@ package final class IdentityServer: Service {
     ///
     /// - Throws: ``IdentityServerError/stopped`` when it ended before; `CancellationError`.
     package var boundPort: Int {
+        get async throws { try await self.boundPorts.rpc }
+    }
+
+    /// The TCP ports, once the server listens; of the authorization server's endpoint where there is one.
+    ///
+    /// - Throws: as ``boundPort``.
+    package var boundPorts: (rpc: Int, https: Int?) {
         get async throws {
             for await listening in self.listening.updates() {
                 switch listening {
                 case .starting: continue
-                case .port(let port): return port
+                case .ports(let port, let https): return (port, https)
                 case .ended: throw IdentityServerError.stopped
                 }
             }
@@ -92,12 +99,20 @@ package final class IdentityServer: Service {
         try self.checkLifetimes()
         let plane = try await self.loadedPlane()
         let identity = try ServerIdentity(
-            lifetime: self.configuration.defaultX509SVIDTTL, authority: self.authority.state, instants: self.instants,
-            logger: self.logger)
+            lifetime: self.configuration.defaultX509SVIDTTL, dnsNames: self.dnsNames, authority: self.authority.state,
+            instants: self.instants, logger: self.logger)
         try await self.serve(plane, identity)
     }
 
     // MARK: Starting
+
+    /// The names by which clients of the authorization server know this server's own SVID.
+    private var dnsNames: [String] {
+        guard case .ownSVID(let names)? = self.configuration.authorizationServer?.endpoint?.certificate else {
+            return []
+        }
+        return names
+    }
 
     /// A default that the authority cannot always grant would be cut short silently, now and then.
     private func checkLifetimes() throws {
@@ -223,6 +238,8 @@ package final class IdentityServer: Service {
     private func serve(_ plane: ControlPlane, _ identity: ServerIdentity) async throws {
         let health = Watched(false)
         let server = try self.transport(plane, identity, health)
+        let endpoint = try AuthorizationEndpoint(
+            self.configuration, plane: plane, identity: identity, health: health, logger: self.logger)
         let rotation = AuthorityRotationLoop(
             rotation: self.authority, changeLog: self.stores.changeLog, plane: plane)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -241,7 +258,8 @@ package final class IdentityServer: Service {
                     }
                 }
             }
-            group.addTask { try await self.announce(server, health) }
+            if let endpoint { group.addTask { try await endpoint.run() } }
+            group.addTask { try await self.announce(server, endpoint, health) }
             group.addTask {
                 try await withGracefulShutdownHandler {
                     try await server.run()
@@ -262,13 +280,19 @@ package final class IdentityServer: Service {
     /// The transport has ended as it was asked to: the rest ends with it.
     private struct ServerEnded: Error {}
 
-    private func announce(_ server: RPCServer, _ health: Watched<Bool>) async throws {
+    private func announce(
+        _ server: RPCServer, _ endpoint: AuthorizationEndpoint?, _ health: Watched<Bool>
+    ) async throws {
         let address = try await server.boundAddress(of: Self.tcpListener)
         let port = address.port ?? self.configuration.bindPort
+        let https = try await endpoint?.boundPort
         health.publish(true)
-        self.listening.publish(.port(port))
+        self.listening.publish(.ports(port, https: https))
         self.logger.info(
             "serving",
-            metadata: [LogKey.port: "\(port)", LogKey.socketPath: "\(self.configuration.socketPath)"])
+            metadata: [
+                LogKey.port: "\(port)", LogKey.socketPath: "\(self.configuration.socketPath)",
+                LogKey.httpsPort: "\(https.map { "\($0)" } ?? "none")",
+            ])
     }
 }

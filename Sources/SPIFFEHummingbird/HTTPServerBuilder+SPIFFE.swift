@@ -1,4 +1,5 @@
 public import HummingbirdCore
+package import NIOCore
 public import SPIFFE
 public import SPIFFETLS
 
@@ -23,7 +24,16 @@ extension HTTPServerBuilder {
     ) -> HTTPServerBuilder {
         let tls = SPIFFETLSContexts(
             source: source, policy: policy, applicationProtocols: ["http/1.1"], connectionAge: connectionAge)
-        return HTTPServerBuilder { responder in
+        return .spiffe(tls: { try tls.serverHandlers() }, configuration: configuration)
+    }
+
+    /// An HTTP/1.1 server with the TLS of one's own, whose peers may also be anonymous.
+    ///
+    /// - Parameter tls: The handlers for one accepted connection; ``SPIFFETLS`` makes them.
+    package static func spiffe(
+        tls: @escaping @Sendable () throws -> [any ChannelHandler], configuration: HTTP1Channel.Configuration
+    ) -> HTTPServerBuilder {
+        HTTPServerBuilder { responder in
             SPIFFEChannel(tls: tls, base: HTTP1Channel(responder: responder, configuration: configuration))
         }
     }

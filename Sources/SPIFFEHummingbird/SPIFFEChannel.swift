@@ -8,12 +8,13 @@ import SPIFFETLS
 struct SPIFFEChannel<Base: ServerChildChannel>: ServerChildChannel {
     typealias Value = Base.Value
 
-    let tls: SPIFFETLSContexts
+    /// The handlers of TLS for one connection.
+    let tls: @Sendable () throws -> [any ChannelHandler]
     let base: Base
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
         channel.eventLoop.makeCompletedFuture {
-            try channel.pipeline.syncOperations.addHandlers(self.tls.serverHandlers())
+            try channel.pipeline.syncOperations.addHandlers(self.tls())
             channel.closeUnlessVerified()
         }.flatMap {
             self.base.setup(channel: channel, logger: logger)

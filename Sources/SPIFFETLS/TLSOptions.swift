@@ -31,6 +31,16 @@ struct TLSOptions: Sendable {
         return try NIOSSLContext(configuration: configuration)
     }
 
+    /// A context that offers a certificate of the Web and asks clients for one, whose judgement is left to
+    /// ``SPIFFEPeerHandler``.
+    func context(webChain: [NIOSSLCertificate], key: NIOSSLPrivateKey) throws -> NIOSSLContext {
+        var configuration = self.configuration(ClientAuthentication.optional.nioSSL)
+        configuration.trustRoots = .certificates([])
+        configuration.certificateChain = webChain.map { .certificate($0) }
+        configuration.privateKey = .privateKey(key)
+        return try NIOSSLContext(configuration: configuration)
+    }
+
     /// A context without a certificate of its own that judges a server by its host name and these roots, or, without
     /// any, by those of this machine.
     func webContext(roots: [Certificate]?) throws -> NIOSSLContext {

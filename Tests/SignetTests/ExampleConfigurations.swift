@@ -39,13 +39,17 @@ struct ExampleConfigurations {
         return try String(contentsOf: file, encoding: .utf8).split(separator: "\n").compactMap(Line.init)
     }
 
-    /// The lines without which one is of no use, as its remark says: `only with KEY`, or `required here` in its section.
+    /// The lines without which one is of no use, as its remark says: `only with KEY`, or in its section `required here`
+    /// and `goes with KEY`.
     private static func needed(_ line: Line, _ lines: [Line]) -> String {
         if let condition = line.text.firstMatch(of: #/# only with ([a-z_]+)/#) { return "  \(condition.1): true\n" }
         guard let index = lines.firstIndex(of: line), line.depth > 0 else { return "" }
         let start = lines[..<index].lastIndex { $0.depth == 0 } ?? index
         let siblings = lines[(start + 1)...].prefix { $0.depth > 0 }
-        return siblings.filter { $0 != line && $0.text.contains("# required here") }.map(\.text).joined()
+        let companion = line.text.firstMatch(of: #/# goes with ([a-z_]+)/#).map { String($0.output.1) }
+        return siblings.filter { sibling in
+            sibling != line && (sibling.text.contains("required here") || sibling.name == companion)
+        }.map(\.text).joined()
     }
 
     @Test("each shows every key there is", arguments: ["server", "agent"])

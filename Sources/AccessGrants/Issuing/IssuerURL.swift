@@ -25,6 +25,9 @@ package struct IssuerURL: Hashable, Sendable {
         self.path = String(path)
     }
 
+    /// The host alone, without the port.
+    package var host: String { String(self.authority.prefix { $0 != ":" }) }
+
     private static func isAuthority(_ text: Substring) -> Bool {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard let host = parts.first, !host.isEmpty, !host.hasPrefix("."), !host.hasPrefix("-") else { return false }

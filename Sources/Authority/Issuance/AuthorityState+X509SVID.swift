@@ -35,13 +35,15 @@ extension AuthorityState {
 
     /// Issues the X509-SVID of the server itself, `/spire/server`; otherwise as for a workload.
     package func issueServerSVID(
-        publicKey: Certificate.PublicKey, ttl: Duration, now: Date
+        publicKey: Certificate.PublicKey, dnsNames: [String] = [], ttl: Duration, now: Date
     ) throws(IssuanceError) -> IssuedX509SVID {
         // Fails only for a path that is no path.
         guard let id = try? SPIFFEID(trustDomain: self.trustDomain, path: "/spire/server") else {
             throw .withoutPath
         }
-        return try self.issue(id: id, publicKey: publicKey, dnsNames: .none, ttl: ttl, now: now)
+        let names: DNSNames
+        do { names = try DNSNames(dnsNames) } catch { throw .dnsNames(error) }
+        return try self.issue(id: id, publicKey: publicKey, dnsNames: names, ttl: ttl, now: now)
     }
 
     private func issue(

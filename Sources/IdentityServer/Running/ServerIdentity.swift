@@ -21,23 +21,27 @@ final class ServerIdentity: X509SVIDSource, Sendable {
 
     private let state: Mutex<State>
     private let lifetime: Duration
+    private let dnsNames: [String]
     private let authority: Watched<AuthorityState>
     private let instants: Instants
     private let logger: Logger
 
     /// Creates the identity with a first SVID.
     ///
+    /// - Parameter dnsNames: By which clients without a trust bundle know the server.
     /// - Throws: When the authority cannot issue.
     init(
-        lifetime: Duration, authority: Watched<AuthorityState>, instants: Instants, logger: Logger
+        lifetime: Duration, dnsNames: [String] = [], authority: Watched<AuthorityState>, instants: Instants,
+        logger: Logger
     ) throws {
         self.lifetime = lifetime
+        self.dnsNames = dnsNames
         self.authority = authority
         self.instants = instants
         self.logger = logger
         let issuer = authority.current
         let now = instants.now()
-        let svid = try Self.issue(by: issuer, lifetime: lifetime, now: now)
+        let svid = try Self.issue(by: issuer, lifetime: lifetime, dnsNames: dnsNames, now: now)
         self.state = Mutex(
             State(
                 identity: X509Identity(svid: svid, bundles: TrustBundles([issuer.bundle])),
@@ -86,7 +90,7 @@ final class ServerIdentity: X509SVIDSource, Sendable {
     private func renewed(by issuer: AuthorityState) -> Bool {
         do {
             let now = self.instants.now()
-            let next = try Self.issue(by: issuer, lifetime: self.lifetime, now: now)
+            let next = try Self.issue(by: issuer, lifetime: self.lifetime, dnsNames: self.dnsNames, now: now)
             self.state.withLock { state in
                 state.identity = X509Identity(svid: next, bundles: state.identity.bundles)
                 state.renewAt = Self.renewal(of: next, issuedAt: now)
@@ -125,9 +129,12 @@ final class ServerIdentity: X509SVIDSource, Sendable {
         RotationSchedule.renewal(issuedAt: issuedAt, notBefore: svid.notBefore, notAfter: svid.notAfter, jitter: 0)
     }
 
-    private static func issue(by state: AuthorityState, lifetime: Duration, now: Date) throws -> X509SVID {
+    private static func issue(
+        by state: AuthorityState, lifetime: Duration, dnsNames: [String], now: Date
+    ) throws -> X509SVID {
         let key = try KeyPair.generate(.ecP256)
-        let issued = try state.issueServerSVID(publicKey: key.certificateKey.publicKey, ttl: lifetime, now: now)
+        let issued = try state.issueServerSVID(
+            publicKey: key.certificateKey.publicKey, dnsNames: dnsNames, ttl: lifetime, now: now)
         return try X509SVID(certificatesDER: issued.chainDER.flatMap { $0 }, privateKeyPKCS8DER: key.pkcs8DER, hint: "")
     }
 }

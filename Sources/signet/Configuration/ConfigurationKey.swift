@@ -56,6 +56,11 @@ enum ConfigurationSection: String, CaseIterable {
 
     static let oauthKeys: [ConfigurationKey] = [
         .init("oauth.issuer", "https URL", "the iss of access tokens; required where anything under oauth is set"),
+        .init("oauth.bind_address", "IP address", "where OAuth clients connect; default 0.0.0.0"),
+        .init("oauth.bind_port", "0–65535", "default 8443; 0 lets the system choose"),
+        .init("oauth.serving_cert_file", "path", "the certificate clients know the server by, in PEM; followed"),
+        .init("oauth.serving_key_file", "path", "its key, in PEM; followed"),
+        .init("oauth.dns_names", "names", "in the server's own X509-SVID instead; default: the issuer's host"),
         .init("oauth.token_ttl", "5m–15m", "default 10m"),
         .init("oauth.signing_algorithm", "ES256|ES384|RS256", "default ES256"),
         .init("oauth.key_ttl", "duration", "how long a signing key lives, 90m or more; default 24h"),

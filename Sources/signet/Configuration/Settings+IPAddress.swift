@@ -11,7 +11,7 @@ extension Settings {
         return value
     }
 
-    private static func isIPAddress(_ text: String) -> Bool {
+    static func isIPAddress(_ text: String) -> Bool {
         var address = in6_addr()
         return [AF_INET, AF_INET6].contains { unsafe inet_pton($0, text, &address) == 1 }
     }

@@ -30,7 +30,55 @@ extension Settings {
                 key: self.name(of: "oauth.token_ttl"), value: DurationText.format(server.tokenLifetime),
                 expected: "5m to 15m")
         }
+        server.endpoint = AuthorizationServerConfiguration.Endpoint(
+            bindAddress: try self.ipAddress("oauth.bind_address", default: "0.0.0.0"),
+            bindPort: try self.integer("oauth.bind_port", in: 0...65535, default: 8443),
+            certificate: try self.servingCertificate(issuer))
         return OAuthSettings(server: server, keys: try self.tokenKeys())
+    }
+
+    /// By what clients know the endpoint: two files, or names in the server's own X509-SVID.
+    private func servingCertificate(
+        _ issuer: IssuerURL
+    ) throws(ConfigurationError) -> AuthorizationServerConfiguration.Certificate {
+        let keys = ["oauth.serving_cert_file", "oauth.serving_key_file"]
+        let (certificate, key) = (self.text(keys[0]), self.text(keys[1]))
+        if let certificate, let key {
+            guard self.text("oauth.dns_names") == nil else {
+                throw .contradiction(
+                    keys: [self.name(of: keys[0]), self.name(of: "oauth.dns_names")],
+                    reason: "the names are those of the certificate in the file")
+            }
+            for (name, value) in [(keys[0], certificate), (keys[1], key)] where value.isEmpty {
+                throw .invalid(key: self.name(of: name), value: value, expected: "a path")
+            }
+            return .files(certificate: certificate, key: key)
+        }
+        guard certificate == nil, key == nil else {
+            throw .missing(
+                key: self.name(of: certificate == nil ? keys[0] : keys[1]),
+                hint: "a certificate and its key are two files")
+        }
+        return .ownSVID(dnsNames: try self.dnsNames(issuer))
+    }
+
+    private func dnsNames(_ issuer: IssuerURL) throws(ConfigurationError) -> [String] {
+        let text = self.text("oauth.dns_names")
+        if text == nil, Self.isIPAddress(issuer.host) {
+            throw .missing(
+                key: self.name(of: "oauth.serving_cert_file"),
+                hint: "an issuer with an IP address needs a certificate that has it; an X509-SVID has DNS names only")
+        }
+        let names = (text ?? issuer.host).split(separator: ",", omittingEmptySubsequences: false).map {
+            String($0.drop { $0 == " " }.prefix { $0 != " " })
+        }
+        do {
+            return try DNSNames(names).names
+        } catch {
+            throw .invalid(
+                key: self.name(of: "oauth.dns_names"), value: text ?? issuer.host,
+                expected: "DNS names with commas between them: \(error)")
+        }
     }
 
     private func tokenKeys() throws(ConfigurationError) -> TokenKeyConfiguration {

@@ -23,6 +23,8 @@ struct ControlPlaneUnderTest: Sendable {
     let tokenKeys: TokenKeyRotation?
     let socketPath: String
     let port: Int
+    /// Of the authorization server, where it has an endpoint.
+    let httpsPort: Int?
     let log: LogRecorder
     let database: FaultyDatabase
     /// Begins a graceful shutdown.
@@ -67,6 +69,8 @@ struct HarnessSettings: Sendable {
     var witKeyType: KeyType?
     /// The issuer of access tokens; nil issues none.
     var issuer: String? = nil
+    /// What the endpoint of the authorization server proves itself with; nil has no endpoint.
+    var certificate: AuthorizationServerConfiguration.Certificate? = nil
 }
 
 /// Runs a control plane in a directory of its own for the time of `body`, then shuts it down gracefully.
@@ -87,7 +91,9 @@ func withControlPlane<Result: Sendable>(
     var tokenKeys: TokenKeyRotation?
     var authorizationServer: AuthorizationServerConfiguration?
     if let issuer = settings.issuer.flatMap({ IssuerURL($0) }) {
-        authorizationServer = AuthorizationServerConfiguration(issuer: issuer)
+        authorizationServer = AuthorizationServerConfiguration(
+            issuer: issuer,
+            endpoint: settings.certificate.map { .init(bindAddress: "127.0.0.1", bindPort: 0, certificate: $0) })
         tokenKeys = try await TokenKeyRotation.start(
             configuration: TokenKeyConfiguration(), keyManager: disk.keys, journal: store,
             withdrawn: Revocation.Target.keyIDs(of: try await store.revocations().revocations), now: time.now)
@@ -107,11 +113,12 @@ func withControlPlane<Result: Sendable>(
         tasks.addTask { try await group.run() }
         let result: Result
         do {
-            let port = try await server.boundPort
+            let ports = try await server.boundPorts
             result = try await body(
                 ControlPlaneUnderTest(
                     trustDomain: exampleOrg, time: time, server: server, authority: authority,
-                    tokenKeys: tokenKeys, socketPath: configuration.socketPath, port: port, log: log,
+                    tokenKeys: tokenKeys, socketPath: configuration.socketPath, port: ports.rpc,
+                    httpsPort: ports.https, log: log,
                     database: database,
                     shutDown: { await group.triggerGracefulShutdown() }))
         } catch {

@@ -1,0 +1,31 @@
+import AccessGrants
+import AccessTokens
+import FoundationEssentials
+import JOSE
+import SPIFFE
+
+/// `POST /oauth2/introspect`: what a token says, to those whom it concerns (RFC 7662).
+///
+/// They are the client it was issued to and the service it is for. To others every token is inactive.
+struct IntrospectionEndpoint: Sendable {
+    let inspection: TokenInspection
+    let registry: Registry
+
+    /// What the answer says; an inactive token is nothing but inactive (§2.2).
+    func introspect(
+        _ form: FormParameters, by client: OAuthClient, now: Date
+    ) throws(OAuthError) -> (members: JSONObject, tokenID: String?) {
+        guard let text = form["token"] else { throw OAuthError(.invalidRequest, "no_token", "token is missing") }
+        guard let token = self.inspection.token(text), self.concerns(client.id, token),
+            self.inspection.isActive(token, now: now)
+        else { return (["active": false], nil) }
+        var members: JSONObject = ["active": true, "token_type": "Bearer"]
+        for (name, value) in token.claims.object().members { members[name] = value }
+        return (members, token.claims.tokenID)
+    }
+
+    private func concerns(_ id: SPIFFEID, _ token: AccessToken) -> Bool {
+        token.claims.subject == id
+            || self.registry.access.service(named: token.claims.audience).map { $0.members.matches(id) } ?? false
+    }
+}
