@@ -12,7 +12,7 @@ BUILD_PACKAGES := libsqlite3-dev libssl-dev zlib1g-dev
 TEST_PACKAGES := openssl python3 python3-venv
 BENCH_PACKAGES := openssl nghttp2-client debian-archive-keyring
 
-.PHONY: help demo test abuse bench build build-tests check interop format packages test-packages python protos clean
+.PHONY: help demo test abuse bench build build-tests check interop format packages test-packages python protos standards clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,9 +43,10 @@ build: packages ## Build the programs (.build/release/signet)
 build-tests: build
 	$(SWIFT) build -c $(CONFIGURATION) --product signetPackageTests
 
-check: ## Format and layering, without building
+check: ## Format, layering, and a test for every rule of the standards, without building
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
 	Tests/Checks/layers.sh
+	Tests/Checks/standards.py check
 
 format: ## Rewrite the sources to the house format
 	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
@@ -65,6 +66,9 @@ $(PYTHON): Tests/Interop/requirements.txt
 
 interop: build ## Check from outside with go-spiffe and spire-api-sdk (fetches Go, 60 MB, into .build/interop)
 	@BIN='$(CURDIR)/$(BIN)/signet' Tests/Interop/Go/run.sh $(INTEROP)
+
+standards: ## Write the table of Docs/Standards.md anew: which test keeps which rule
+	Tests/Checks/standards.py write
 
 protos: ## Write the generated protobuf code anew (needs protoc)
 	Tests/Checks/protos.sh

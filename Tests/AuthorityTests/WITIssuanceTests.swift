@@ -33,7 +33,7 @@ struct WITIssuanceTests {
     }
 
     @Test(
-        "WIT-37: a token has the claims of its profile and no others, whatever signs it",
+        "WIT-17, WIT-28, WIT-37: a token has the claims of its profile, iat among them, and no jti, whatever signs it",
         arguments: KeyType.allCases)
     func profile(type: KeyType) async throws {
         let profile = try Profile("wit-svid")

@@ -13,7 +13,8 @@ struct RedirectionTests {
     }
 
     @Test(
-        "FED-39: a redirection to another endpoint URL is followed", arguments: [301, 302, 303, 307, 308])
+        "FED-39, FED-41, FED-42: a redirection to another endpoint URL is followed, and not remembered",
+        arguments: [301, 302, 303, 307, 308])
     func followed(status: Int) async throws {
         let f = self.fixtures
         let first = try await ScriptedEndpoint.start(f.webIdentity())
@@ -24,7 +25,6 @@ struct RedirectionTests {
         #expect(try await f.client().fetch(f.webEndpoint(first.port)) == f.foreign.bundle)
         #expect(first.requests.values.count == 1)
         #expect(second.requests.values.count == 2)
-        // FED-41 and FED-42: each fetch begins at the configured URL.
         _ = try await f.client().fetch(f.webEndpoint(first.port))
         #expect(first.requests.values.count == 2)
         try await first.stop()
@@ -50,7 +50,9 @@ struct RedirectionTests {
         try await second.stop()
     }
 
-    @Test("FED-63: the server that is redirected to has the same SPIFFE ID")
+    @Test(
+        "FED-63, FED-64, FED-65: the server that is redirected to has the same SPIFFE ID, and the next fetch asks the first"
+    )
     func spiffeChecksTarget() async throws {
         let f = self.fixtures
         let first = try await ScriptedEndpoint.start(f.spiffeIdentity())

@@ -131,6 +131,16 @@ final class ScriptedWorkloadAPI: Sendable {
             guard let answer = self.validation.next() else { throw RPCError(code: .unavailable, message: "no script") }
             return try answer(request)
         }
+        // What a client might ask for besides; no test expects it.
+        for service in ["grpc.reflection.v1.ServerReflection", "envoy.service.secret.v3.SecretDiscoveryService"] {
+            for name in ["ServerReflectionInfo", "StreamSecrets", "FetchSecrets"] {
+                let method = RPCMethod<X509SVIDRequest, X509SVIDResponse>(service: service, name: name)
+                routes.serverStream(method) { _, context, _ in
+                    self.note(context)
+                    throw RPCError(code: .unimplemented, message: "the Workload API and nothing else")
+                }
+            }
+        }
         return routes
     }
 

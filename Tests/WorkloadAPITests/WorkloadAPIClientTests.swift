@@ -20,7 +20,8 @@ struct WorkloadAPIClientTests {
 
     static let web = "spiffe://example.org/web"
 
-    @Test("WEP-04, WEP-07, WAPI-05: every call speaks gRPC at its path and carries workload.spiffe.io: true, once")
+    @Test(
+        "WEP-04, WEP-07, WEP-32, WAPI-05: every call is one of the Workload API's, with workload.spiffe.io: true, once")
     func header() async throws {
         self.api.x509(.send(try self.authority.x509Response(Self.web)), .hold)
         self.api.x509Bundles(.send(.with(["spiffe://example.org": self.authority.bundleData])), .hold)
