@@ -1,7 +1,6 @@
 import ControlPlaneProtos
 import GRPCCore
 package import Rotation
-import ServiceLifecycle
 import SwiftProtobuf
 
 extension RPCRoutes {
@@ -25,11 +24,11 @@ extension RPCRoutes {
             var last: Grpc_Health_V1_HealthCheckResponse?
             // A name that is unknown never becomes known; the stream stays open all the same, as the protocol has it.
             let isKnown = names.contains(request.service)
-            for await isServing in isServing.updates().cancelOnGracefulShutdown() {
+            try await isServing.forEachUntilGracefulShutdown { isServing in
                 let response = Grpc_Health_V1_HealthCheckResponse.with {
                     $0.status = isKnown ? (isServing ? .serving : .notServing) : .serviceUnknown
                 }
-                guard response != last else { continue }
+                guard response != last else { return }
                 try await responses.write(response)
                 last = response
             }

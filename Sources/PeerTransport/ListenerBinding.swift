@@ -109,6 +109,9 @@ extension ConnectionEnvironment {
 }
 
 extension RPCLimits {
+    /// How many streams that the server reset are remembered for each connection.
+    package static let maxRecentlyResetStreams = 500
+
     /// NIO's limits of a connection.
     ///
     /// Its defaults (100 streams, 200 pings in 30 seconds) break real clients.
@@ -126,9 +129,9 @@ extension RPCLimits {
         configuration.controlFrameRateLimit.windowLength = .nanoseconds(1)
         configuration.controlFrameRateLimit.maximumCount = 64
         configuration.maximumSequentialEmptyDataFrames = 16
-        // Frames of a stream that was reset may be on their way, and must not cost the connection: those of all streams
-        // that there may be, and of as many that the peer opened before it knew.
-        configuration.maximumRecentlyResetStreams = 2 * self.maxConcurrentStreams
+        // Frames of a stream that was reset may be on their way, and must not cost the connection. NIO takes 8 bytes for
+        // each such stream when the connection begins.
+        configuration.maximumRecentlyResetStreams = min(2 * self.maxConcurrentStreams, Self.maxRecentlyResetStreams)
         // Counted over the life of a connection, which may be weeks: the rate below limits them instead.
         configuration.maximumConnectionGlitches = Int.max
         return configuration

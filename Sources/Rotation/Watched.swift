@@ -62,11 +62,18 @@ public final class Watched<Value: Sendable>: Sendable {
     /// The sequence is for one consumer. It ends when the consuming task is cancelled, and stops being woken when it is
     /// released: it needs no closing.
     public func updates() -> some AsyncSequence<Value, Never> & Sendable {
+        self.endableUpdates().values
+    }
+
+    /// The sequence of ``updates()``, and what ends it from elsewhere.
+    package func endableUpdates() -> (
+        values: some AsyncSequence<Value, Never> & Sendable, end: @Sendable () -> Void
+    ) {
         let (wakeUps, wakeUp) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let id = self.state.withLock { $0.register(wakeUp) }
         wakeUp.onTermination = { [weak self] _ in self?.unregister(id) }
         wakeUp.yield()
-        return wakeUps.map { _ in self.current }
+        return (wakeUps.map { _ in self.current }, { wakeUp.finish() })
     }
 
     /// How many watchers a ``publish(_:)`` would wake.

@@ -275,12 +275,12 @@ struct AbuseTests {
         }
     }
 
-    @Test("frames of streams that were reset may come late, of as many as there may be")
+    @Test("frames of the last 500 streams that were reset may come late")
     func lateFrames() async throws {
         try await withServer({ $0.serveEcho() }) { running in
             try await RawConnection.open(running.path) { connection in
                 try await connection.send(RawFrame.preface)
-                let last = UInt32(2 * RPCLimits().maxConcurrentStreams - 1)
+                let last = UInt32(2 * RPCLimits.maxRecentlyResetStreams - 1)
                 for stream in stride(from: UInt32(1), through: last, by: 2) {
                     // Refused, and the client told to stop sending.
                     try await connection.send([.call(stream, "/no/method")])

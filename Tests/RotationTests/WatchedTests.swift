@@ -118,4 +118,15 @@ struct WatchedTests {
         }
         #expect(watched.watcherCount == 0)
     }
+
+    @Test("updates that are ended from elsewhere end, and are unregistered")
+    func ended() async {
+        let watched = Watched(0)
+        let (updates, end) = watched.endableUpdates()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in updates {} }
+            end()
+        }
+        #expect(watched.watcherCount == 0)
+    }
 }

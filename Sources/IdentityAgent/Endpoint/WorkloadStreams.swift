@@ -2,7 +2,6 @@ import GRPCCore
 import PeerTransport
 import Registration
 import Rotation
-import ServiceLifecycle
 package import SwiftProtobuf
 import WorkloadAttestation
 
@@ -60,26 +59,41 @@ struct WorkloadStreams: Sendable {
         var followed: Set<String> = []
         defer { if let signing { self.cache.follow([], insteadOf: followed, signing) } }
         var last: Response?
-        for await _ in self.cache.snapshots.updates().cancelOnGracefulShutdown() {
+        try await self.cache.snapshots.forEachUntilGracefulShutdown { _ in
             caller = try await self.identification.refreshed(caller, context)
-            let snapshot = self.cache.current
-            let entries = try select(self.identification.entries(of: caller, in: snapshot, context))
-            if let signing {
-                let ids = Set(entries.lazy.map(\.id))
-                self.cache.follow(ids, insteadOf: followed, signing)
-                followed = ids
-            }
-            let response: Response
-            switch try answer(snapshot, entries) {
-            case .complete(let complete): response = complete
-            case .partial(let partial) where last != nil: response = partial
-            case .partial, .pending: continue
-            }
-            guard response != last else { continue }
-            try await responses.write(response)
-            last = response
+            let next = try self.next(
+                for: caller, context, after: last, followed: &followed, signing: signing, select: select, answer: answer
+            )
+            guard let next else { return }
+            try await responses.write(next)
+            last = next
         }
         try Task.checkCancellation()
         throw RPCError(code: .unavailable, message: "the agent is shutting down")
+    }
+
+    /// What is to be sent now; nil where that was sent last, or is on its way.
+    ///
+    /// A function of its own: what it needs for a moment would be kept for as long as the stream is open.
+    @inline(never)
+    private func next<Response: Message & Equatable & Sendable>(
+        for caller: WorkloadCaller, _ context: RPCContext, after last: Response?, followed: inout Set<String>,
+        signing: SVIDKind?, select: ([RegistrationEntry]) throws -> [RegistrationEntry],
+        answer: (WorkloadSnapshot, [RegistrationEntry]) throws -> StreamAnswer<Response>
+    ) throws -> Response? {
+        let snapshot = self.cache.current
+        let entries = try select(self.identification.entries(of: caller, in: snapshot, context))
+        if let signing {
+            let ids = Set(entries.lazy.map(\.id))
+            self.cache.follow(ids, insteadOf: followed, signing)
+            followed = ids
+        }
+        let response: Response
+        switch try answer(snapshot, entries) {
+        case .complete(let complete): response = complete
+        case .partial(let partial) where last != nil: response = partial
+        case .partial, .pending: return nil
+        }
+        return response == last ? nil : response
     }
 }

@@ -5,7 +5,6 @@ import PeerTransport
 import Registration
 import Rotation
 import SPIFFE
-import ServiceLifecycle
 import SwiftProtobuf
 import WorkloadAPIProtos
 import WorkloadAttestation
@@ -132,8 +131,8 @@ struct AccessTokenEndpoint: Sendable {
     /// While the server is away nothing is sent: the reader's state ages by the reader's own clock.
     private func send(_ responses: RPCWriter<Signet_Workload_V1_TokenState>) async throws {
         var sent: TokenStateSync.Snapshot?
-        for await _ in self.state.current.updates().cancelOnGracefulShutdown() {
-            guard let snapshot = self.state.current.current else { continue }
+        try await self.state.current.forEachUntilGracefulShutdown { snapshot in
+            guard let snapshot else { return }
             for message in self.messages(for: snapshot, after: sent) { try await responses.write(message) }
             sent = snapshot
         }
