@@ -20,7 +20,7 @@ help: ## Show this list
 demo: build ## Build, then see the main job on real processes (KEEP=1 leaves it running)
 	@KEEP='$(KEEP)' BIN='$(CURDIR)/$(BIN)' Tests/Demo/run.sh
 
-test: check test-packages build-tests python ## Build, then run every test
+test: test-packages check build-tests python ## Build, then run every test
 # One after the other: tests that open a thousand sockets and tests that start processes do not mix in one process,
 # and what is measured is measured alone.
 	$(SWIFT) test -c $(CONFIGURATION) --skip-build --no-parallel
