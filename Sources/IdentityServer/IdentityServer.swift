@@ -237,9 +237,10 @@ package final class IdentityServer: Service {
 
     private func serve(_ plane: ControlPlane, _ identity: ServerIdentity) async throws {
         let health = Watched(false)
-        let server = try self.transport(plane, identity, health)
         let endpoint = try AuthorizationEndpoint(
             self.configuration, plane: plane, identity: identity, health: health, logger: self.logger)
+        // Last of what can fail: it has to run once it is there.
+        let server = try self.transport(plane, identity, health)
         let rotation = AuthorityRotationLoop(
             rotation: self.authority, changeLog: self.stores.changeLog, plane: plane)
         try await withThrowingTaskGroup(of: Void.self) { group in
