@@ -14,11 +14,12 @@ import TestSupport
 import Testing
 import X509
 
-/// A control plane with an endpoint, a service `payments`, and a grant to `/orders`.
+/// A control plane with an endpoint.
 let oauthSettings = HarnessSettings(
     issuer: "https://tokens.example.org", certificate: .ownSVID(dnsNames: ["tokens.example.org"]))
 let jwtSPIFFE = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"
 
+/// The services `payments`, `reports` and `inventory`, grants of `/orders` to the first two, and its identity.
 func withAuthorizationServer(
     _ binding: Signet_Server_V1_Binding = .identity, time: ManualInstants = ManualInstants(),
     _ body: @escaping @Sendable (ControlPlaneUnderTest, TestIdentity) async throws -> Void
@@ -28,6 +29,8 @@ func withAuthorizationServer(
             _ = try await client.createService("payments") { $0.binding = binding }
             _ = try await client.createService("inventory")
             _ = try await client.grant("/orders", "payments", ["payments:create", "payments:read"])
+            _ = try await client.createService("reports")
+            _ = try await client.grant("/orders", "reports", ["payments:create"])
         }
         try await body(plane, plane.mint("/orders"))
     }
@@ -160,10 +163,10 @@ struct TokenEndpointTests {
             Refused("more than is granted", "invalid_scope", wish.with("scope", "payments:create payments:refund")),
             Refused("RFC 8707 §2: no target", "invalid_target", wish.without("audience")),
             Refused("RFC 8707 §2: an unknown target", "invalid_target", wish.with("audience", "nobody")),
-            Refused("RFC 8707 §2: two targets", "invalid_target", wish.and("audience", "inventory")),
+            Refused("RFC 8707 §2: two targets", "invalid_target", wish.and("audience", "reports")),
             Refused(
                 "RFC 8707 §2: targets that differ", "invalid_target",
-                wish.and("resource", "spiffe://example.org/inventory")),
+                wish.and("resource", "spiffe://example.org/reports")),
             Refused("RFC 8707 §2: a resource that is no URI", "invalid_target", wish.and("resource", "payments")),
             Refused(
                 "RFC 8707 §2: a resource with a fragment", "invalid_target",
