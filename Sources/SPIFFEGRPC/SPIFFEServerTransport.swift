@@ -25,10 +25,12 @@ public struct SPIFFEServerTransport: ServerTransport, ListeningServerTransport {
     ///   - policy: Which peers are let in.
     ///   - connectionAge: How old a connection may become. Default: as old as it likes. A call that meets the end of
     ///     its connection is refused unread, and is for the caller's retry policy.
+    ///   - revokedPeers: Whose connections are refused and ended. Default: nobody's.
     ///   - config: How gRPC is spoken.
     public init(
         address: SocketAddress, source: any X509SVIDSource, policy: PeerPolicy,
-        connectionAge: ConnectionAge? = nil, config: HTTP2ServerTransport.Posix.Config = .defaults
+        connectionAge: ConnectionAge? = nil, revokedPeers: RevokedPeers? = nil,
+        config: HTTP2ServerTransport.Posix.Config = .defaults
     ) {
         let peers = ConnectionPeers()
         self.peers = peers
@@ -36,7 +38,8 @@ public struct SPIFFEServerTransport: ServerTransport, ListeningServerTransport {
             listenerFactory: SPIFFEListenerFactory(
                 address: address,
                 tls: SPIFFETLSContexts(
-                    source: source, policy: policy, applicationProtocols: ["h2"], connectionAge: connectionAge),
+                    source: source, policy: policy, applicationProtocols: ["h2"], connectionAge: connectionAge,
+                    revokedPeers: revokedPeers),
                 peers: peers),
             config: .init(
                 compression: config.compression, connection: config.connection, http2: config.http2, rpc: config.rpc,
@@ -86,12 +89,15 @@ public struct SPIFFEServerTransport: ServerTransport, ListeningServerTransport {
 extension ServerTransport where Self == SPIFFEServerTransport {
     /// A server transport over mutual TLS between workloads.
     ///
-    /// See ``SPIFFEServerTransport/init(address:source:policy:connectionAge:config:)``.
+    /// See ``SPIFFEServerTransport/init(address:source:policy:connectionAge:revokedPeers:config:)``.
     public static func spiffe(
         address: SocketAddress, source: any X509SVIDSource, policy: PeerPolicy,
-        connectionAge: ConnectionAge? = nil, config: HTTP2ServerTransport.Posix.Config = .defaults
+        connectionAge: ConnectionAge? = nil, revokedPeers: RevokedPeers? = nil,
+        config: HTTP2ServerTransport.Posix.Config = .defaults
     ) -> Self {
-        Self(address: address, source: source, policy: policy, connectionAge: connectionAge, config: config)
+        Self(
+            address: address, source: source, policy: policy, connectionAge: connectionAge,
+            revokedPeers: revokedPeers, config: config)
     }
 }
 

@@ -20,17 +20,20 @@ public final class SPIFFEHTTPClient: Sendable {
 
     private let client: HTTPClient
 
-    /// Creates a client that has to be shut down; ``withSPIFFEHTTPClient(source:policy:configuration:_:)`` does so.
+    /// Creates a client that has to be shut down; ``withSPIFFEHTTPClient(source:policy:revokedPeers:configuration:_:)`` does so.
     ///
     /// - Parameters:
     ///   - source: Where the SVID and the bundles come from; asked at every connection.
     ///   - policy: Which servers are called.
+    ///   - revokedPeers: The servers whose connections are refused and ended. Default: nobody's.
     ///   - configuration: Limits, timeouts and the pool. What it says of TLS, proxies, redirections, the version of HTTP
     ///     and initializers of connections is not used.
     public init(
-        source: any X509SVIDSource, policy: PeerPolicy, configuration: HTTPClient.Configuration = .init()
+        source: any X509SVIDSource, policy: PeerPolicy, revokedPeers: RevokedPeers? = nil,
+        configuration: HTTPClient.Configuration = .init()
     ) {
-        let tls = SPIFFETLSContexts(source: source, policy: policy, applicationProtocols: ["http/1.1"])
+        let tls = SPIFFETLSContexts(
+            source: source, policy: policy, applicationProtocols: ["http/1.1"], revokedPeers: revokedPeers)
         var configuration = configuration
         configuration.proxy = nil
         configuration.redirectConfiguration = .disallow
@@ -98,12 +101,13 @@ public enum SPIFFEHTTPClientError: Error, Hashable {
 
 /// Runs `body` with a client, and shuts it down after.
 ///
-/// Parameters are those of ``SPIFFEHTTPClient/init(source:policy:configuration:)``.
+/// Parameters are those of ``SPIFFEHTTPClient/init(source:policy:revokedPeers:configuration:)``.
 public func withSPIFFEHTTPClient<Result>(
-    source: any X509SVIDSource, policy: PeerPolicy, configuration: HTTPClient.Configuration = .init(),
-    _ body: (SPIFFEHTTPClient) async throws -> Result
+    source: any X509SVIDSource, policy: PeerPolicy, revokedPeers: RevokedPeers? = nil,
+    configuration: HTTPClient.Configuration = .init(), _ body: (SPIFFEHTTPClient) async throws -> Result
 ) async throws -> Result {
-    let client = SPIFFEHTTPClient(source: source, policy: policy, configuration: configuration)
+    let client = SPIFFEHTTPClient(
+        source: source, policy: policy, revokedPeers: revokedPeers, configuration: configuration)
     do {
         let result = try await body(client)
         try await client.shutdown()

@@ -17,13 +17,15 @@ extension HTTPServerBuilder {
     ///   - source: Where the SVID and the bundles come from; asked at every connection.
     ///   - policy: Which peers are let in.
     ///   - connectionAge: How old a connection may become. Default: as old as it likes.
+    ///   - revokedPeers: Whose connections are refused and ended. Default: nobody's.
     ///   - configuration: How HTTP/1.1 is spoken.
     public static func spiffe(
         source: any X509SVIDSource, policy: PeerPolicy, connectionAge: ConnectionAge? = nil,
-        configuration: HTTP1Channel.Configuration = .init()
+        revokedPeers: RevokedPeers? = nil, configuration: HTTP1Channel.Configuration = .init()
     ) -> HTTPServerBuilder {
         let tls = SPIFFETLSContexts(
-            source: source, policy: policy, applicationProtocols: ["http/1.1"], connectionAge: connectionAge)
+            source: source, policy: policy, applicationProtocols: ["http/1.1"], connectionAge: connectionAge,
+            revokedPeers: revokedPeers)
         return .spiffe(tls: { try tls.serverHandlers() }, configuration: configuration)
     }
 

@@ -11,6 +11,7 @@ import X509
 /// moment and not by what was when its context was made.
 struct PeerVerification: Sendable {
     let policy: PeerPolicy
+    let revokedPeers: RevokedPeers?
     let now: @Sendable () -> Date
     let bundles: @Sendable () throws -> TrustBundles
     let chains = PresentedChains()
@@ -49,6 +50,7 @@ struct PeerVerification: Sendable {
             throw .untrustedPeer(error)
         }
         guard self.policy.authorizes(peer.id) else { throw .unauthorizedPeer(peer.id) }
+        if let revokedPeers, revokedPeers.revokes(peer) { throw .revokedPeer(peer.id) }
         return peer
     }
 }

@@ -77,7 +77,7 @@ final class SPIFFEPeerHandler: ChannelInboundHandler {
         }
         do throws(SPIFFETLSError) {
             let peer = try self.peerOfCompletedHandshake(in: context)
-            self.state = .established(peer)
+            try self.establish(peer, in: context)
             self.answerWaiting(.success(peer))
             context.fireUserInboundEventTriggered(SPIFFEPeerVerified(peer))
             context.fireUserInboundEventTriggered(event)
@@ -87,6 +87,25 @@ final class SPIFFEPeerHandler: ChannelInboundHandler {
             context.fireErrorCaught(error)
             context.close(promise: nil)
         }
+    }
+
+    private func establish(_ peer: VerifiedX509SVID?, in context: ChannelHandlerContext) throws(SPIFFETLSError) {
+        self.state = .established(peer)
+        guard let peer, let revokedPeers = self.verification.revokedPeers else { return }
+        let eventLoop = context.eventLoop
+        let connection = NIOLoopBound((handler: self, context: context), eventLoop: eventLoop)
+        let isFollowed = revokedPeers.follow(ObjectIdentifier(self), of: peer) {
+            eventLoop.execute { connection.value.handler.end(peer.id, in: connection.value.context) }
+        }
+        guard isFollowed else { throw .revokedPeer(peer.id) }
+    }
+
+    /// Ends the connection of a peer that was revoked; nothing more of it is read.
+    private func end(_ id: SPIFFEID, in context: ChannelHandlerContext) {
+        guard case .established = self.state else { return }
+        self.state = .refused(.revokedPeer(id))
+        context.fireErrorCaught(SPIFFETLSError.revokedPeer(id))
+        context.close(promise: nil)
     }
 
     private func peerOfCompletedHandshake(
@@ -126,6 +145,9 @@ final class SPIFFEPeerHandler: ChannelInboundHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
+        self.verification.revokedPeers?.forget(ObjectIdentifier(self))
+        // Its context is of no use any more.
+        if case .established = self.state { self.state = .refused(.handshakeIncomplete) }
         self.answerWaiting(.failure(SPIFFETLSError.handshakeIncomplete))
     }
 }

@@ -40,6 +40,7 @@ public final class SPIFFETLSContexts: Sendable {
     ///   - minimumVersion: The oldest version of TLS. Default: 1.3.
     ///   - applicationProtocols: ALPN identifiers in the order of preference; ASCII, 1 to 255 bytes each. Default: none.
     ///   - connectionAge: How old an accepted connection may become. Default: as old as it likes.
+    ///   - revokedPeers: Whose connections are refused and ended although their SVIDs are valid. Default: nobody's.
     ///   - onRefusedIdentity: Called once for each snapshot of the source that cannot be used, on the event loop that
     ///     came upon it; the last good snapshot stays in force. Default: does nothing.
     public convenience init(
@@ -49,12 +50,13 @@ public final class SPIFFETLSContexts: Sendable {
         minimumVersion: MinimumTLSVersion = .tlsv13,
         applicationProtocols: [String] = [],
         connectionAge: ConnectionAge? = nil,
+        revokedPeers: RevokedPeers? = nil,
         onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void = { _ in }
     ) {
         self.init(
             source: source, policy: policy, now: now, minimumVersion: minimumVersion,
-            applicationProtocols: applicationProtocols, connectionAge: connectionAge, clientAuthentication: .required,
-            onRefusedIdentity: onRefusedIdentity)
+            applicationProtocols: applicationProtocols, connectionAge: connectionAge, revokedPeers: revokedPeers,
+            clientAuthentication: .required, onRefusedIdentity: onRefusedIdentity)
     }
 
     /// Creates contexts whose servers may also accept clients without a certificate.
@@ -65,13 +67,14 @@ public final class SPIFFETLSContexts: Sendable {
         minimumVersion: MinimumTLSVersion = .tlsv13,
         applicationProtocols: [String] = [],
         connectionAge: ConnectionAge? = nil,
+        revokedPeers: RevokedPeers? = nil,
         clientAuthentication: ClientAuthentication,
         onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void = { _ in }
     ) {
         self.init(
             identity: .source(source), policy: policy, now: now,
             options: TLSOptions(minimumVersion: minimumVersion, applicationProtocols: applicationProtocols),
-            connectionAge: connectionAge, clientAuthentication: clientAuthentication,
+            connectionAge: connectionAge, revokedPeers: revokedPeers, clientAuthentication: clientAuthentication,
             onRefusedIdentity: onRefusedIdentity)
     }
 
@@ -86,12 +89,12 @@ public final class SPIFFETLSContexts: Sendable {
         self.init(
             identity: .anonymous(bundles), policy: policy, now: now,
             options: TLSOptions(minimumVersion: minimumVersion, applicationProtocols: applicationProtocols),
-            connectionAge: nil, clientAuthentication: .required, onRefusedIdentity: { _ in })
+            connectionAge: nil, revokedPeers: nil, clientAuthentication: .required, onRefusedIdentity: { _ in })
     }
 
     private init(
         identity: Identity, policy: PeerPolicy, now: @escaping @Sendable () -> Date, options: TLSOptions,
-        connectionAge: ConnectionAge?, clientAuthentication: ClientAuthentication,
+        connectionAge: ConnectionAge?, revokedPeers: RevokedPeers?, clientAuthentication: ClientAuthentication,
         onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void
     ) {
         self.identity = identity
@@ -106,10 +109,10 @@ public final class SPIFFETLSContexts: Sendable {
             onRefused: onRefusedIdentity)
         self.serverContext = server
         self.clientContext = client
-        self.serverVerification = PeerVerification(policy: policy, now: now) {
+        self.serverVerification = PeerVerification(policy: policy, revokedPeers: revokedPeers, now: now) {
             try Self.bundles(of: identity, in: server)
         }
-        self.clientVerification = PeerVerification(policy: policy, now: now) {
+        self.clientVerification = PeerVerification(policy: policy, revokedPeers: revokedPeers, now: now) {
             try Self.bundles(of: identity, in: client)
         }
     }

@@ -10,6 +10,9 @@ public enum SPIFFETLSError: Error, Hashable {
     case untrustedPeer(X509SVIDError)
     /// The peer proved this SPIFFE ID, and the ``PeerPolicy`` does not authorize it.
     case unauthorizedPeer(SPIFFEID)
+    /// The peer proved this SPIFFE ID with an X509-SVID that ``RevokedPeers`` revoke; also the end of a connection that
+    /// was open when that became known.
+    case revokedPeer(SPIFFEID)
     /// The peer has no certificate where one is required.
     case peerCertificateMissing
     /// A certificate of the peer is not one that can be parsed.
@@ -31,6 +34,7 @@ extension SPIFFETLSError {
         switch self {
         case .untrustedPeer: "tls.untrusted_peer"
         case .unauthorizedPeer: "tls.unauthorized_peer"
+        case .revokedPeer: "tls.revoked_peer"
         case .peerCertificateMissing: "tls.peer_certificate_missing"
         case .peerCertificateUnreadable: "tls.peer_certificate_unreadable"
         case .trustBundlesUnavailable: "tls.trust_bundles_unavailable"
