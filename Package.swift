@@ -71,6 +71,9 @@ let package = Package(
         .executable(name: "signet-bench", targets: ["signet-bench"]),
         .executable(name: "signet-sdk-harness", targets: ["signet-sdk-harness"]),
         .library(name: "AccessTokens", targets: ["AccessTokens"]),
+        .library(name: "AuthorizationGRPC", targets: ["AuthorizationGRPC"]),
+        .library(name: "AuthorizationHTTPClient", targets: ["AuthorizationHTTPClient"]),
+        .library(name: "AuthorizationHummingbird", targets: ["AuthorizationHummingbird"]),
         .library(name: "SPIFFE", targets: ["SPIFFE"]),
         .library(name: "SPIFFEFederation", targets: ["SPIFFEFederation"]),
         .library(name: "SPIFFEGRPC", targets: ["SPIFFEGRPC"]),
@@ -145,8 +148,8 @@ let package = Package(
         module(
             "ServiceAuthorization",
             [
-                "AccessTokens", "JOSE", "Rotation", "SPIFFE", "WorkloadAPI", "WorkloadAPIProtos", .crypto, .logging,
-                .metrics, .serviceLifecycle, .swiftProtobuf,
+                "AccessTokens", "JOSE", "Rotation", "SPIFFE", "SPIFFETLS", "WorkloadAPI", "WorkloadAPIProtos", .crypto,
+                .logging, .metrics, .serviceLifecycle, .swiftProtobuf,
             ]),
         module(
             "SPIFFEFederation",
@@ -158,6 +161,20 @@ let package = Package(
         module("SPIFFEGRPC", ["SPIFFE", "SPIFFETLS", .grpcCore, .grpcPosix, .nioCore, .nioPosix]),
         module("SPIFFEHTTPClient", ["SPIFFE", "SPIFFETLS", .asyncHTTPClient, .nioCore]),
         module("SPIFFEHummingbird", ["SPIFFE", "SPIFFETLS", .hummingbird, .hummingbirdCore, .logging, .nioCore]),
+        module(
+            "AuthorizationHummingbird",
+            [
+                "AccessTokens", "SPIFFE", "SPIFFEHummingbird", "ServiceAuthorization", .httpTypes, .hummingbird,
+                .nioCore,
+            ]),
+        module(
+            "AuthorizationGRPC",
+            [
+                "AccessTokens", "SPIFFE", "SPIFFEGRPC", "ServiceAuthorization", "WorkloadAPI", .grpcCore, .grpcProtobuf,
+            ]),
+        module(
+            "AuthorizationHTTPClient",
+            ["AccessTokens", "SPIFFEHTTPClient", "ServiceAuthorization", .asyncHTTPClient, .nioCore, .nioHTTP1]),
         // For the tests of services: the one library that links the authority.
         module(
             "SPIFFETesting",
@@ -295,8 +312,11 @@ let package = Package(
         tests(
             "ServiceAuthorizationTests",
             [
-                "AccessTokens", "JOSE", "Rotation", "SPIFFE", "ServiceAuthorization", "TestSupport", "WorkloadAPI",
-                "WorkloadAPIProtos", .crypto, .logging, .metrics, .metricsTestKit, .swiftProtobuf,
+                "AccessTokens", "AuthorizationGRPC", "AuthorizationHTTPClient", "AuthorizationHummingbird", "JOSE",
+                "Rotation", "SPIFFE", "SPIFFEGRPC", "SPIFFEHTTPClient", "SPIFFEHummingbird", "SPIFFETLS",
+                "ServiceAuthorization", "TestSupport", "WorkloadAPI", "WorkloadAPIProtos", .asyncHTTPClient, .crypto,
+                .grpcCore, .grpcPosix, .grpcProtobuf, .httpTypes, .hummingbird, .hummingbirdCore, .logging, .metrics,
+                .metricsTestKit, .nioCore, .nioHTTP1, .swiftProtobuf, .x509,
             ]),
         tests(
             "IdentityServerTests",

@@ -30,7 +30,9 @@ package final class WebServerTLS: Sendable {
         let options = TLSOptions(minimumVersion: minimumVersion, applicationProtocols: applicationProtocols)
         self.options = options
         self.connectionAge = connectionAge
-        self.verification = PeerVerification(policy: policy, now: now) { try source.current().bundles }
+        self.verification = PeerVerification(policy: policy, revokedPeers: nil, now: now) {
+            try source.current().bundles
+        }
         self.context = Mutex(try Self.context(options, certificateChainPEM, privateKeyPEM))
     }
 

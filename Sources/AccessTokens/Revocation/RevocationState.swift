@@ -1,5 +1,6 @@
 public import FoundationEssentials
 public import SPIFFE
+import X509
 
 /// All revocations that are in force, looked up without a search.
 ///
@@ -82,6 +83,16 @@ public struct RevocationState: Sendable {
         if self.isInForce(.certificate(certificateSerial), now) { return .certificate(certificateSerial) }
         if let revokedAt = self.revocation(of: id, now: now), issuedAt <= revokedAt { return .subject(id) }
         return nil
+    }
+
+    /// What is revoked about the X.509-SVID of a peer; nil when nothing is.
+    public func target(revoking peer: VerifiedX509SVID, now: Date) -> Revocation.Target? {
+        // A validated chain has a leaf.
+        guard !self.moments.isEmpty, let leaf = peer.chain.first else { return nil }
+        return self.target(
+            revokingCertificateOf: peer.id,
+            certificateSerial: TokenPeer.hexadecimal(Array(leaf.serialNumber.bytes)), issuedAt: leaf.notValidBefore,
+            now: now)
     }
 
     /// The moment up to which what a SPIFFE ID had is revoked; nil when nothing is.

@@ -37,3 +37,10 @@ extension Scope: Comparable {
 extension Scope: CustomStringConvertible {
     public var description: String { self.name }
 }
+
+extension Scope: ExpressibleByStringLiteral {
+    /// A scope that is written in the code of a service; one that is none ends the program at once.
+    public init(stringLiteral name: String) {
+        do { try self.init(parsing: name) } catch { preconditionFailure("\(String(reflecting: name)): \(error)") }
+    }
+}

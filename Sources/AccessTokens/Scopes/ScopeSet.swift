@@ -44,6 +44,11 @@ public struct ScopeSet: Hashable, Sendable {
         try self.init(scopes)
     }
 
+    /// Takes scopes that are written in the code of a service; more than ``maxScopes`` end the program at once.
+    public init(literal scopes: [Scope]) {
+        do { try self.init(scopes) } catch { preconditionFailure("\(error)") }
+    }
+
     /// Reads the scopes of a token: the string `scope` of RFC 9068 §2.2.3, or the array `scopes` that some issuers write.
     ///
     /// Where both are there they must say the same; they are never merged. A token with neither has no scopes.

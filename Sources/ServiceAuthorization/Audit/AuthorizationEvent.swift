@@ -17,6 +17,8 @@ public struct AuthorizationEvent: Hashable, Sendable {
     public let reason: String?
     /// The route or method that was called, as the service names it.
     public let route: String
+    /// Whether the route only observes: nobody is refused there yet.
+    public let isOfObservingRoute: Bool
     /// The TLS peer, where there was one.
     public let peer: SPIFFEID?
     /// The `kid` that the token names; nothing has been proved by it when the token was refused.

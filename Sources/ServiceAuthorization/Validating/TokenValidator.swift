@@ -78,13 +78,48 @@ public final class TokenValidator: Sendable {
             let token = try BearerCredentials.token(authorization: values)
             guard let peer else { throw .noPeer }
             let accessToken = try self.judge(token, peer: peer, rule: rule, &judgement)
-            self.record(judgement, .accepted, nil, route: route, peer: peer)
+            self.record(judgement, .accepted, nil, route: route, isObserving: rule.mode == .observe, peer: peer)
             return accessToken
         } catch {
             let isObserved = rule?.mode == .observe
-            self.record(judgement, isObserved ? .observed : .refused, error.label, route: route, peer: peer)
+            self.record(
+                judgement, isObserved ? .observed : .refused, error.label, route: route, isObserving: isObserved,
+                peer: peer)
             guard isObserved else { throw error }
             return nil
+        }
+    }
+
+    /// Judges again a call that goes on, such as a stream, by what is known now.
+    ///
+    /// To be called with the token that ``validate(authorization:from:by:route:)`` returned for this peer, as often as
+    /// something of the call comes or goes: it costs a look at the time and the revocations. Recorded when it refuses.
+    ///
+    /// - Throws: ``TokenRefusal``; never where the rule only observes.
+    public func validateAgain(
+        _ token: AccessToken, from peer: TokenPeer, by rule: RouteRule, route: String
+    ) throws(TokenRefusal) {
+        var judgement = Judgement(start: .now, time: self.instants.now())
+        judgement.keyID = token.keyID
+        judgement.claims = token.claims
+        judgement.isRepeated = true
+        do throws(TokenRefusal) {
+            guard let state = self.state.currentState() else { throw .noState }
+            guard state.issuer == self.rules.issuer else { throw .stateOfOtherIssuer }
+            do {
+                try token.check(
+                    from: peer, keys: state.keys, rules: self.rules, revocations: state.revocations,
+                    now: judgement.time)
+            } catch {
+                throw .token(error)
+            }
+            _ = try self.staleness(of: state, rule: rule.whenStale, now: judgement.time)
+        } catch {
+            let isObserved = rule.mode == .observe
+            self.record(
+                judgement, isObserved ? .observed : .refused, error.label, route: route, isObserving: isObserved,
+                peer: peer)
+            guard isObserved else { throw error }
         }
     }
 
@@ -153,12 +188,13 @@ public final class TokenValidator: Sendable {
 
     private func record(
         _ judgement: Judgement, _ decision: AuthorizationEvent.Decision, _ reason: String?, route: String,
-        peer: TokenPeer?
+        isObserving: Bool, peer: TokenPeer?
     ) {
         self.audit.record(
             AuthorizationEvent(
-                time: judgement.time, decision: decision, reason: reason, route: route, peer: peer?.id,
-                keyID: judgement.keyID, claims: judgement.claims, isRepeated: judgement.isRepeated,
-                staleness: judgement.staleness, latency: judgement.start.duration(to: .now)))
+                time: judgement.time, decision: decision, reason: reason, route: route,
+                isOfObservingRoute: isObserving, peer: peer?.id, keyID: judgement.keyID, claims: judgement.claims,
+                isRepeated: judgement.isRepeated, staleness: judgement.staleness,
+                latency: judgement.start.duration(to: .now)))
     }
 }

@@ -1,0 +1,41 @@
+import AccessTokens
+public import AsyncHTTPClient
+public import NIOCore
+import NIOHTTP1
+public import SPIFFEHTTPClient
+public import ServiceAuthorization
+
+/// Calls one service over mutual TLS, with a token for it in every request.
+///
+/// ```swift
+/// let payments = AuthorizedHTTPClient(client, tokens: tokens, for: TokenRequest(audience: paymentsID.uri))
+/// let answer = try await payments.execute(HTTPClientRequest(url: url), timeout: .seconds(5))
+/// ```
+///
+/// The policy of the client should name the service, so that nobody else gets the token. Whatever `Authorization` a
+/// request has is replaced.
+public struct AuthorizedHTTPClient: Sendable {
+    private let client: SPIFFEHTTPClient
+    private let tokens: TokenSource
+    private let request: TokenRequest
+
+    /// - Parameters:
+    ///   - client: Shut down by whoever made it.
+    ///   - request: The service and the scopes that are needed there.
+    public init(_ client: SPIFFEHTTPClient, tokens: TokenSource, for request: TokenRequest) {
+        self.client = client
+        self.tokens = tokens
+        self.request = request
+    }
+
+    /// Sends a request with a token and returns the head of its response, whose body is then read.
+    ///
+    /// - Parameter timeout: As `SPIFFEHTTPClient.execute(_:timeout:)` has it; the time for a token comes on top.
+    /// - Throws: What ``TokenSource/token(for:)`` throws, when nothing is sent; what the client throws.
+    public func execute(_ request: HTTPClientRequest, timeout: TimeAmount) async throws -> HTTPClientResponse {
+        var request = request
+        request.headers.replaceOrAdd(
+            name: "Authorization", value: try await self.tokens.token(for: self.request).authorization)
+        return try await self.client.execute(request, timeout: timeout)
+    }
+}

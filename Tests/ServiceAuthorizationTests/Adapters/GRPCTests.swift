@@ -1,0 +1,265 @@
+import AccessTokens
+import AuthorizationGRPC
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+import GRPCProtobuf
+import SPIFFE
+import SPIFFEGRPC
+import SPIFFETLS
+import ServiceAuthorization
+import TestSupport
+import Testing
+
+@Suite("Methods that demand tokens", .timeLimit(.minutes(1)))
+struct GRPCTests {
+    private let services: TestServices
+    private let seen = Recorded<String>()
+
+    init() throws {
+        self.services = try TestServices()
+    }
+
+    /// Serves as `payments` over mutual TLS while `body` runs.
+    private func withServer(_ body: (_ port: Int) async throws -> Void) async throws {
+        let transport = SPIFFEServerTransport(
+            address: .ipv4(host: "127.0.0.1", port: 0), source: self.services.payments,
+            policy: .memberOf(self.services.policy))
+        let authorization = AuthorizationInterceptor(
+            validator: self.services.validator,
+            rules: [
+                Payments.create: RouteRule(.all(ScopeSet(literal: ["payments:create"]))),
+                Payments.watch: RouteRule(.all(ScopeSet(literal: ["payments:create"]))),
+                Payments.old: RouteRule(.all(ScopeSet(literal: ["payments:create"])), mode: .observe),
+            ],
+            exempt: [Payments.health, Payments.create])
+        try await withGRPCServer(
+            transport: transport, services: [Payments(seen: self.seen)], interceptors: [authorization]
+        ) { _ in
+            try await body(try #require(try await transport.listeningAddress.ipv4).port)
+        }
+    }
+
+    private func withClient(
+        _ port: Int, as source: TestServices.Identity? = nil, interceptors: [any ClientInterceptor] = [],
+        _ body: (GRPCClient<HTTP2ClientTransport.Posix>) async throws -> Void
+    ) async throws {
+        try await withGRPCClient(
+            transport: .spiffe(
+                target: .ipv4(address: "127.0.0.1", port: port), source: source ?? self.services.orders,
+                policy: .memberOf(self.services.policy)),
+            interceptors: interceptors
+        ) { try await body($0) }
+    }
+
+    private func call(
+        _ client: GRPCClient<HTTP2ClientTransport.Posix>, _ method: MethodDescriptor, authorization: [String] = []
+    ) async throws -> String {
+        var options = CallOptions.defaults
+        options.waitForReady = true
+        options.timeout = .seconds(10)
+        var metadata = Metadata()
+        for value in authorization { metadata.addString(value, forKey: "authorization") }
+        return try await client.unary(
+            request: ClientRequest(message: "", metadata: metadata), descriptor: method, serializer: Words(),
+            deserializer: Words(), options: options
+        ) { try $0.message }
+    }
+
+    /// The code and the details of a call that is refused.
+    private func refusal(
+        _ port: Int, _ method: MethodDescriptor, as source: TestServices.Identity? = nil, authorization: [String] = []
+    ) async throws -> Refusal {
+        let found = Recorded<Refusal>()
+        try await self.withClient(port, as: source) { client async throws in
+            do {
+                _ = try await self.call(client, method, authorization: authorization)
+                Issue.record("the call was not refused")
+            } catch let error as RPCError {
+                let info = try error.unpackGoogleRPCStatus()?.details.compactMap(\.errorInfo).first
+                found.append(
+                    Refusal(
+                        code: error.code, reason: info?.reason, scope: info?.metadata["scope"], domain: info?.domain))
+            }
+        }
+        return try #require(found.values.first)
+    }
+
+    private struct Refusal: Equatable {
+        let code: RPCError.Code
+        let reason: String?
+        var scope: String?
+        var domain: String? = "signet.authorization"
+    }
+
+    @Test("a call with the right token is handled, and both halves of the handler know the caller")
+    func accepted() async throws {
+        let bearer = "Bearer " + (try self.services.issuer.token())
+        try await self.withServer { port async throws in
+            try await self.withClient(port) { client async throws in
+                #expect(try await self.call(client, Payments.create, authorization: [bearer]) == TestIssuer.orders)
+            }
+        }
+        #expect(self.seen.values == [TestIssuer.orders])
+        #expect(self.services.audit.events.values.map(\.route) == ["test.Payments/Create"])
+    }
+
+    @Test("UNAUTHENTICATED says why: no token, two, of another peer, for another service, revoked")
+    func unauthenticated() async throws {
+        let issuer = self.services.issuer
+        let bearer = "Bearer " + (try issuer.token())
+        let other = "Bearer " + (try issuer.token(audience: TestServices.refunds))
+        try await self.withServer { port async throws in
+            func refusal(_ authorization: String..., as source: TestServices.Identity? = nil) async throws -> Refusal {
+                try await self.refusal(port, Payments.create, as: source, authorization: authorization)
+            }
+            #expect(try await refusal() == Refusal(code: .unauthenticated, reason: "missing_token"))
+            #expect(
+                try await refusal(bearer, bearer) == Refusal(code: .unauthenticated, reason: "malformed_request"))
+            #expect(
+                try await refusal(bearer, as: self.services.thief)
+                    == Refusal(code: .unauthenticated, reason: "access_token.peer_mismatch"))
+            #expect(
+                try await refusal(other)
+                    == Refusal(code: .unauthenticated, reason: "access_token.audience_mismatch"))
+            try issuer.publish([issuer.revocation(.token("t-1"))])
+            #expect(
+                try await refusal(bearer) == Refusal(code: .unauthenticated, reason: "access_token.revoked"))
+        }
+        #expect(self.seen.values == [])
+    }
+
+    @Test("PERMISSION_DENIED names the scopes that are needed; UNAVAILABLE is for a state that is too old")
+    func denied() async throws {
+        let bearer = "Bearer " + (try self.services.issuer.token(scope: "payments:read"))
+        try await self.withServer { port async throws in
+            #expect(
+                try await self.refusal(port, Payments.create, authorization: [bearer])
+                    == Refusal(
+                        code: .permissionDenied, reason: "access_token.insufficient_scope", scope: "payments:create"))
+            let right = "Bearer " + (try self.services.issuer.token())
+            self.services.issuer.time.advance(by: .seconds(31))
+            #expect(
+                try await self.refusal(port, Payments.create, authorization: [right])
+                    == Refusal(code: .unavailable, reason: "state_too_old"))
+        }
+        #expect(self.seen.values == [])
+    }
+
+    @Test("a method without a rule refuses the best of tokens; what is exempt demands nothing")
+    func rules() async throws {
+        let bearer = "Bearer " + (try self.services.issuer.token())
+        try await self.withServer { port async throws in
+            #expect(
+                try await self.refusal(port, Payments.forgotten, authorization: [bearer])
+                    == Refusal(code: .permissionDenied, reason: "no_rule"))
+            try await self.withClient(port) { client async throws in
+                #expect(try await self.call(client, Payments.health) == "nobody")
+                #expect(try await self.call(client, Payments.old) == "nobody")
+            }
+            // Named as exempt and with a rule: the rule counts.
+            #expect(try await self.refusal(port, Payments.create).reason == "missing_token")
+        }
+        #expect(self.services.audit.events.values.map(\.decision) == [.refused, .observed, .refused])
+        #expect(self.services.audit.events.values.map(\.route).first == "no route")
+    }
+
+    @Test("a stream ends with the next message after its token is revoked")
+    func stream() async throws {
+        let issuer = self.services.issuer
+        let bearer = "Bearer " + (try issuer.token())
+        try await self.withServer { port async throws in
+            try await self.withClient(port) { client async throws in
+                var options = CallOptions.defaults
+                options.waitForReady = true
+                let request = StreamingClientRequest(
+                    of: String.self, metadata: ["authorization": .string(bearer)]
+                ) { writer in
+                    for _ in 1...1_000 {
+                        try await writer.write("more")
+                        try await Task.sleep(for: .milliseconds(2))
+                    }
+                }
+                await #expect(throws: RPCError.self) {
+                    try await client.bidirectionalStreaming(
+                        request: request, descriptor: Payments.watch, serializer: Words(), deserializer: Words(),
+                        options: options
+                    ) { response in
+                        var isFirst = true
+                        for try await _ in response.messages {
+                            if isFirst { try issuer.publish([issuer.revocation(.token("t-1"))]) }
+                            isFirst = false
+                        }
+                    }
+                }
+            }
+        }
+        #expect(self.services.audit.events.values.first?.decision == .accepted)
+        #expect(self.services.audit.events.values.last?.reason == "access_token.revoked")
+        #expect(self.seen.values.count < 1_000)
+    }
+
+    @Test("a client sends the token of its service, whatever the metadata of a call says")
+    func client() async throws {
+        let token = try self.services.issuer.token()
+        let request = TokenRequest(audience: TestIssuer.payments)
+        try await self.withServer { port async throws in
+            let right = AccessTokenInterceptor(tokens: self.services.tokens(token), for: request)
+            try await self.withClient(port, interceptors: [right]) { client async throws in
+                let answer = try await self.call(
+                    client, Payments.create, authorization: ["Bearer of.something.else", "Basic b3JkZXJzOng="])
+                #expect(answer == TestIssuer.orders)
+            }
+            let without = AccessTokenInterceptor(tokens: TokenSource(issuer: NoTokens()), for: request)
+            try await self.withClient(port, interceptors: [without]) { client async throws in
+                let error = await #expect(throws: RPCError.self) { try await self.call(client, Payments.create) }
+                #expect(error?.code == .unavailable)
+            }
+        }
+        #expect(self.services.audit.events.values.map(\.decision) == [.accepted])
+    }
+}
+
+/// Answers each message with who calls.
+private struct Payments: RegistrableRPCService {
+    static let create = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Create")
+    static let watch = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Watch")
+    static let old = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Old")
+    static let health = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Health")
+    static let forgotten = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Forgotten")
+
+    let seen: Recorded<String>
+
+    static var caller: String { AuthorizedCall.accessToken?.claims.subject.uri ?? "nobody" }
+
+    func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+        for method in [Self.create, Self.old, Self.health, Self.forgotten] {
+            router.registerHandler(forMethod: method, deserializer: Words(), serializer: Words()) { _, _ in
+                self.seen.append(Self.caller)
+                return StreamingServerResponse { writer in
+                    try await writer.write(Self.caller)
+                    return [:]
+                }
+            }
+        }
+        router.registerHandler(
+            forMethod: Self.watch, deserializer: Words(), serializer: Words()
+        ) { request, _ in
+            StreamingServerResponse { writer in
+                for try await message in request.messages {
+                    self.seen.append(message)
+                    try await writer.write(Self.caller)
+                }
+                return [:]
+            }
+        }
+    }
+}
+
+/// Text as it is.
+private struct Words: MessageSerializer, MessageDeserializer {
+    func serialize<Bytes: GRPCContiguousBytes>(_ message: String) throws -> Bytes { Bytes(message.utf8) }
+
+    func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> String {
+        unsafe bytes.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
+    }
+}

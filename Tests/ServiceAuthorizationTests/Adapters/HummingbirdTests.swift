@@ -1,0 +1,303 @@
+import AccessTokens
+import AsyncHTTPClient
+import AuthorizationHTTPClient
+import AuthorizationHummingbird
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+import SPIFFE
+import SPIFFEHTTPClient
+import SPIFFEHummingbird
+import SPIFFETLS
+import ServiceAuthorization
+import TestSupport
+import Testing
+
+@Suite("Routes that demand tokens", .timeLimit(.minutes(1)))
+struct HummingbirdTests {
+    private let services: TestServices
+    private let handled = Recorded<String>()
+
+    init() throws {
+        self.services = try TestServices()
+    }
+
+    /// Serves as `payments` over mutual TLS while `body` runs.
+    private func withServer(_ body: (_ url: String) async throws -> Void) async throws {
+        let (ports, port) = AsyncStream<Int>.makeStream()
+        let application = Application(
+            router: self.router(),
+            server: .spiffe(source: self.services.payments, policy: .memberOf(self.services.policy)),
+            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { port.yield($0.localAddress?.port ?? 0) },
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try? await application.run() }
+            for await port in ports {
+                try await body("https://127.0.0.1:\(port)")
+                break
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func router() -> AuthorizedRouter<AccessTokenRequestContext> {
+        let handled = self.handled
+        let router = AuthorizedRouter(context: AccessTokenRequestContext.self, validator: self.services.validator)
+        let handle: @Sendable (Request, AccessTokenRequestContext) async throws -> String = { request, context in
+            handled.append("\(request.method.rawValue) \(request.uri.path)")
+            return context.accessToken?.claims.subject.uri ?? "nobody"
+        }
+        router.exempt("healthz", method: .get, use: handle)
+        router.requireScopes(all: "payments:create", "payments:read").post("both", use: handle)
+        router.requireScopes(any: "payments:create", "payments:read").get("either", use: handle)
+        router.requireScopes(all: "payments:create", whenStale: .accept(upTo: .seconds(60))).get("open", use: handle)
+        router.requireScopes(all: "payments:create", mode: .observe).get("old/:id", use: handle)
+        router.requireScopes(all: "payments:admin") { token, _, context in
+            token.claims.subject.path == "/\(context.parameters.get("owner") ?? "")"
+        }.get("owners/:owner", use: handle)
+        router.get("forgotten", use: handle)
+        return router
+    }
+
+    private struct Answer: Equatable {
+        let status: UInt
+        let challenge: String?
+        let body: String
+    }
+
+    /// Calls with the headers as they are given.
+    private func call(
+        _ url: String, _ method: HTTPMethod = .GET, as source: TestServices.Identity? = nil,
+        authorization: [String] = []
+    ) async throws -> Answer {
+        try await withSPIFFEHTTPClient(
+            source: source ?? self.services.orders, policy: .memberOf(self.services.policy)
+        ) { client async throws in
+            var request = HTTPClientRequest(url: url)
+            request.method = method
+            for value in authorization { request.headers.add(name: "Authorization", value: value) }
+            let response = try await client.execute(request, timeout: .seconds(10))
+            if response.status != .ok, response.status != .notFound {
+                #expect(response.headers["Cache-Control"] == ["no-store"])
+            }
+            return Answer(
+                status: response.status.code, challenge: response.headers.first(name: "WWW-Authenticate"),
+                body: String(buffer: try await response.body.collect(upTo: 1_024)))
+        }
+    }
+
+    private static let realm = "Bearer realm=\"spiffe://example.org/payments\""
+
+    @Test("a call with the right token is handled, and the handler knows the caller")
+    func accepted() async throws {
+        let token = try self.services.issuer.token(scope: "payments:create payments:read")
+        try await self.withServer { url async throws in
+            let answer = try await self.call("\(url)/both", .POST, authorization: ["Bearer \(token)"])
+            #expect(answer == Answer(status: 200, challenge: nil, body: TestIssuer.orders))
+        }
+        #expect(self.services.audit.events.values.map(\.route) == ["POST /both"])
+    }
+
+    @Test("RFC 6750 §3: without a token 401 and a challenge without a code, whatever the scheme")
+    func missing() async throws {
+        let answer = Answer(status: 401, challenge: Self.realm, body: "{\"error\":\"missing_token\"}\n")
+        try await self.withServer { url async throws in
+            #expect(try await self.call("\(url)/either") == answer)
+            #expect(try await self.call("\(url)/either", authorization: ["Basic b3JkZXJzOng="]) == answer)
+            #expect(try await self.call("\(url)/either?access_token=abc") == answer)
+        }
+        #expect(self.handled.values == [])
+    }
+
+    @Test("RFC 6750 §3.1: two headers, two ways and what is no b64token are 400 invalid_request")
+    func malformed() async throws {
+        let bearer = "Bearer " + (try self.services.issuer.token())
+        let answer = Answer(
+            status: 400, challenge: Self.realm + ", error=\"invalid_request\"",
+            body: "{\"error\":\"malformed_request\"}\n")
+        try await self.withServer { url async throws in
+            #expect(try await self.call("\(url)/either", authorization: [bearer, bearer]) == answer)
+            #expect(try await self.call("\(url)/either?access_token=abc", authorization: [bearer]) == answer)
+            #expect(try await self.call("\(url)/either", authorization: ["Bearer a b"]) == answer)
+        }
+        #expect(self.handled.values == [])
+    }
+
+    private func invalid(_ reason: String, _ label: String? = nil) -> Answer {
+        Answer(
+            status: 401,
+            challenge: Self.realm + ", error=\"invalid_token\", error_description=\"\(reason)\"",
+            body: "{\"error\":\"\(label ?? "access_token.\(reason)")\"}\n")
+    }
+
+    @Test("RFC 6750 §3.1: a token for another service, of another peer, expired or revoked is 401 invalid_token")
+    func refused() async throws {
+        let issuer = self.services.issuer
+        let other = try issuer.token(audience: TestServices.refunds)
+        let right = try issuer.token()
+        try await self.withServer { url async throws in
+            #expect(
+                try await self.call("\(url)/either", authorization: ["Bearer \(other)"])
+                    == self.invalid(
+                        "audience_mismatch"))
+            #expect(
+                try await self.call("\(url)/either", as: self.services.thief, authorization: ["Bearer \(right)"])
+                    == self.invalid("peer_mismatch"))
+            #expect(try await self.call("\(url)/either", authorization: ["Bearer \(right)"]).status == 200)
+            try issuer.publish([issuer.revocation(.token("t-1"))])
+            #expect(
+                try await self.call("\(url)/either", authorization: ["Bearer \(right)"]) == self.invalid("revoked"))
+            issuer.time.advance(by: .seconds(600))
+            try issuer.publish()
+            #expect(
+                try await self.call("\(url)/either", authorization: ["Bearer \(right)"]) == self.invalid("expired"))
+        }
+        #expect(self.handled.values == ["GET /either"])
+    }
+
+    @Test("a token that is too long is refused, and nobody else is")
+    func oversized() async throws {
+        try await self.withServer { url async throws in
+            let long = String(repeating: "a", count: 20_000)
+            #expect(try await self.call("\(url)/either", authorization: ["Bearer \(long)"]).status == 401)
+            let token = try self.services.issuer.token()
+            #expect(try await self.call("\(url)/either", authorization: ["bearer \(token)"]).status == 200)
+        }
+    }
+
+    @Test("RFC 6750 §3.1: without the scopes 403 insufficient_scope, which names those that are needed")
+    func scopes() async throws {
+        let create = try self.services.issuer.token()
+        let none = try self.services.issuer.token(scope: "refunds:create", id: "t-2")
+        let needed = Self.realm + ", error=\"insufficient_scope\", scope=\"payments:create payments:read\""
+        let answer = Answer(
+            status: 403, challenge: needed, body: "{\"error\":\"access_token.insufficient_scope\"}\n")
+        try await self.withServer { url async throws in
+            #expect(try await self.call("\(url)/both", .POST, authorization: ["Bearer \(create)"]) == answer)
+            #expect(try await self.call("\(url)/either", authorization: ["Bearer \(create)"]).status == 200)
+            #expect(try await self.call("\(url)/either", authorization: ["Bearer \(none)"]) == answer)
+        }
+    }
+
+    @Test("a route without a rule refuses the best of tokens, and its handler never runs")
+    func noRule() async throws {
+        let token = try self.services.issuer.token()
+        try await self.withServer { url async throws in
+            let answer = Answer(status: 403, challenge: nil, body: "{\"error\":\"no_rule\"}\n")
+            #expect(try await self.call("\(url)/forgotten", authorization: ["Bearer \(token)"]) == answer)
+            #expect(try await self.call("\(url)/nowhere", authorization: ["Bearer \(token)"]).status == 404)
+        }
+        #expect(self.handled.values == [])
+    }
+
+    @Test("only the route that was exempted demands nothing")
+    func exempt() async throws {
+        #expect(self.router().exemptRoutes == ["GET /healthz"])
+        try await self.withServer { url async throws in
+            #expect(try await self.call("\(url)/healthz").status == 200)
+            for path in ["both", "either", "open", "owners/orders", "forgotten"] {
+                let method: HTTPMethod = path == "both" ? .POST : .GET
+                #expect([401, 403].contains(try await self.call("\(url)/\(path)", method).status))
+            }
+        }
+        #expect(self.handled.values == ["GET /healthz"])
+        // What is exempt leaves no record; what is refused leaves one.
+        #expect(self.services.audit.events.values.count == 5)
+    }
+
+    @Test("a state that is too old closes each route by its own rule, and an open one only for a while")
+    func staleness() async throws {
+        let bearer = "Bearer " + (try self.services.issuer.token())
+        try await self.withServer { url async throws in
+            self.services.issuer.time.advance(by: .seconds(60))
+            #expect(try await self.call("\(url)/open", authorization: [bearer]).status == 200)
+            #expect(
+                try await self.call("\(url)/either", authorization: [bearer])
+                    == Answer(status: 503, challenge: nil, body: "{\"error\":\"state_too_old\"}\n"))
+            self.services.issuer.time.advance(by: .seconds(1))
+            #expect(try await self.call("\(url)/open", authorization: [bearer]).status == 503)
+            // Open is for what is not known, never for what is wrong.
+            let wrong = try self.services.issuer.token(audience: TestServices.refunds)
+            #expect(try await self.call("\(url)/open", authorization: ["Bearer \(wrong)"]).status == 401)
+        }
+        #expect(self.services.audit.events.values.first?.staleness == .seconds(60))
+    }
+
+    @Test("the owner of what is asked for needs no scope, but a token that is right")
+    func owner() async throws {
+        let bearer = "Bearer " + (try self.services.issuer.token(scope: ""))
+        try await self.withServer { url async throws in
+            #expect(try await self.call("\(url)/owners/orders", authorization: [bearer]).status == 200)
+            #expect(try await self.call("\(url)/owners/others", authorization: [bearer]).status == 403)
+            let thief = self.services.thief
+            #expect(try await self.call("\(url)/owners/orders", as: thief, authorization: [bearer]).status == 401)
+        }
+    }
+
+    @Test("a route that observes lets everybody pass, and the report says who would not have, and why")
+    func observe() async throws {
+        let bearer = "Bearer " + (try self.services.issuer.token())
+        try await self.withServer { url async throws in
+            #expect(try await self.call("\(url)/old/1", authorization: [bearer]).body == TestIssuer.orders)
+            #expect(try await self.call("\(url)/old/2").body == "nobody")
+            #expect(try await self.call("\(url)/old/3", as: self.services.thief, authorization: [bearer]).status == 200)
+            #expect(try await self.call("\(url)/old/4", as: self.services.thief, authorization: [bearer]).status == 200)
+            // A route that enforces is no part of the report.
+            #expect(try await self.call("\(url)/either").status == 401)
+        }
+        let report = self.services.report.snapshot()
+        #expect(
+            report.lines.map { "\($0.caller?.uri ?? "") \($0.route) \($0.reason ?? "accepted") \($0.calls)" } == [
+                "\(TestIssuer.orders) GET /old/{id} accepted 1",
+                "\(TestIssuer.orders) GET /old/{id} missing_token 1",
+                "spiffe://example.org/thief GET /old/{id} access_token.peer_mismatch 2",
+            ])
+        #expect(report.callersToMigrate.map(\.uri) == [TestIssuer.orders, "spiffe://example.org/thief"])
+        #expect(report.unlisted == 0)
+    }
+
+    @Test("a client sends the token of its service, whatever the request says")
+    func client() async throws {
+        let token = try self.services.issuer.token()
+        let request = TokenRequest(audience: TestIssuer.payments)
+        try await self.withServer { url async throws in
+            try await withSPIFFEHTTPClient(
+                source: self.services.orders, policy: .memberOf(self.services.policy)
+            ) { client async throws in
+                var wrong = HTTPClientRequest(url: "\(url)/either")
+                wrong.headers.add(name: "authorization", value: "Bearer of.something.else")
+                wrong.headers.add(name: "Authorization", value: "Basic b3JkZXJzOng=")
+                let right = AuthorizedHTTPClient(client, tokens: self.services.tokens(token), for: request)
+                #expect(try await right.execute(wrong, timeout: .seconds(10)).status == .ok)
+                // Without a token nothing is sent.
+                let without = AuthorizedHTTPClient(client, tokens: TokenSource(issuer: NoTokens()), for: request)
+                await #expect(throws: NoTokens.Missing.self) { try await without.execute(wrong, timeout: .seconds(10)) }
+            }
+        }
+        #expect(self.services.audit.events.values.map(\.decision) == [.accepted])
+    }
+}
+
+@Suite("The report of routes that observe")
+struct ObservationReportTests {
+    @Test("lines beyond the limit are counted, not kept")
+    func limit() throws {
+        let report = ObservationReport(maxLines: 1)
+        let services = try TestServices()
+        let validator = TokenValidator(
+            rules: services.validator.rules, state: services.issuer, maxStaleness: .seconds(30), audit: report,
+            instants: services.issuer.time.instants)
+        let rule = RouteRule(.all(ScopeSet(literal: ["payments:create"])), mode: .observe)
+        for (peer, route) in [("orders", "a"), ("orders", "a"), ("orders", "b"), ("thief", "a")] {
+            let peer = try TestIssuer.peer("spiffe://example.org/\(peer)")
+            try validator.validate(authorization: [], from: peer, by: rule, route: route)
+        }
+        #expect(report.snapshot().lines.map(\.calls) == [2])
+        #expect(report.snapshot().unlisted == 2)
+    }
+}
