@@ -227,8 +227,9 @@ let package = Package(
         program(
             "signet-demo-service",
             [
-                "Rotation", "SPIFFE", "SPIFFETLS", "WorkloadAPI", .argumentParser, .logging, .nioCore, .nioPosix,
-                .nioSSL,
+                "AccessTokens", "AuthorizationHummingbird", "Rotation", "SPIFFE", "SPIFFEHTTPClient",
+                "SPIFFEHummingbird", "SPIFFETLS", "ServiceAuthorization", "WorkloadAPI", .argumentParser,
+                .asyncHTTPClient, .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
                 .serviceLifecycle, .unixSignals,
             ]),
         program(

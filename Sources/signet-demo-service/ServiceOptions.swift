@@ -29,7 +29,12 @@ struct ServiceOptions: ParsableArguments {
     /// A source that has an identity to follow.
     ///
     /// - Throws: `ExitCode(3)` after printing what the Workload API said, where it has none for this process.
-    func identity() async throws -> X509Source {
+    func identity() async throws -> X509Source { try await self.identityAndClient().source }
+
+    /// A source that has an identity to follow, and the client that it asks.
+    ///
+    /// - Throws: As ``identity()`` does.
+    func identityAndClient() async throws -> (source: X509Source, client: WorkloadAPIClient) {
         let address: WorkloadAPIAddress
         do { address = try WorkloadAPIAddress() } catch { throw ValidationError("\(error)") }
         let client = WorkloadAPIClient(address: address)
@@ -39,7 +44,7 @@ struct ServiceOptions: ParsableArguments {
             print("\(self.name): no identity: \(message)")
             throw ExitCode(3)
         }
-        return X509Source(client: client)
+        return (X509Source(client: client), client)
     }
 
     /// TLS that talks to the authorized peers only.

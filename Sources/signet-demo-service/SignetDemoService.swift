@@ -9,13 +9,13 @@ struct SignetDemoService: AsyncParsableCommand {
         commandName: "signet-demo-service",
         abstract: "A service and its caller that know each other by SPIFFE ID.",
         discussion: """
-            Both fetch their identity from the Workload API that SPIFFE_ENDPOINT_SOCKET names, and follow its \
-            rotation. They speak one line each way over mutual TLS, on a new connection for every call, and end with \
-            a summary in JSON.
+            All fetch their identity from the Workload API that SPIFFE_ENDPOINT_SOCKET names, and follow its \
+            rotation. serve and call speak one line each way over mutual TLS, on a new connection for every call; \
+            serve-api and call-api speak HTTP with access tokens. They end with a summary in JSON.
 
             Exit status: 0 done, 1 a call failed, 2 wrong usage, 3 the Workload API has no identity for this process.
             """,
-        subcommands: [ServeCommand.self, CallCommand.self])
+        subcommands: [ServeCommand.self, CallCommand.self, ServeAPICommand.self, CallAPICommand.self])
 
     static func main() async {
         LoggingSystem.bootstrap { label in

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The main job before your eyes: a control plane, a node agent, two services that call each other over mutual TLS with
-# identities from a local socket, a stranger that gets nothing, and certificates that rotate under traffic.
+# identities from a local socket, a stranger that gets nothing, certificates that rotate under traffic, and access tokens
+# that say what each may do, until they are revoked.
 #
 #   BIN        the folder of the built programs (default: .build/release)
 #   DEMO_PORT  the server's port (default: one that the system chooses)
@@ -12,6 +13,7 @@ KEEP=${KEEP:-}
 SECONDS_OF_TRAFFIC=12
 SVID_SECONDS=4
 domain=demo.example
+issuer=https://tokens.$domain
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/signet-demo.XXXXXX")
 chmod 755 "$work"
@@ -42,7 +44,7 @@ stop() {
 }
 stop_all() {
     local result=0
-    for name in payments agent server; do stop "$name" || result=1; done
+    for name in payments-api payments agent server; do stop "$name" || result=1; done
     return $result
 }
 on_exit() {
@@ -88,6 +90,11 @@ server:
   socket_path: $SIGNET_SERVER_SOCKET
   bind_address: 127.0.0.1
   bind_port: ${DEMO_PORT:-0}
+  oauth:
+    issuer: $issuer
+    bind_address: 127.0.0.1
+    bind_port: 0
+    dns_names: tokens.$domain
 YAML
 # No process keeps the streams of this script: whoever reads them would wait for its end.
 "$BIN/signet" server run --config "$work/server.yaml" < /dev/null > "$work/log/server.log" 2>&1 &
@@ -148,6 +155,69 @@ ${as[orders]} "$work/bin/orders" call --name orders --address 127.0.0.1 --port "
 summary=$(tail -n 1 "$work/log/traffic.out")
 echo "$summary"
 
+say "6. Access tokens: payments demands the scope payments:create, and orders was granted it"
+"$BIN/signet" entry create --parent-id "$agent" --spiffe-id "spiffe://$domain/shipping" \
+    --selector "$(selector stranger)" > "$work/log/entry-shipping.txt"
+for name in payments refunds; do
+    "$BIN/signet" service create --name $name --spiffe-id "spiffe://$domain/$name" --owner "team-$name" \
+        > "$work/log/service-$name.txt"
+    "$BIN/signet" grant create --from "spiffe://$domain/orders" --to $name --scope "$name:create" --reason demo \
+        > "$work/log/grant-$name.txt"
+done
+"$BIN/signet" grant test --from "spiffe://$domain/orders" --to payments --scope payments:create
+${as[payments]} "$work/bin/payments" serve-api --name payments --address 127.0.0.1 --port 0 \
+    --port-file "$work/run/api-port" --issuer $issuer --authorize "spiffe://$domain/orders" \
+    --authorize "spiffe://$domain/shipping" < /dev/null > "$work/log/payments-api.out" 2> "$work/log/payments-api.log" &
+pids[payments-api]=$!
+until_true "payments did not come up with its routes" 300 test -s "$work/run/api-port"
+api_port=$(cat "$work/run/api-port")
+shown=0
+# What payments has printed since the last time.
+decisions() {
+    tail -n +$((shown + 1)) "$work/log/payments-api.out" | grep ' of spiffe://' || true
+    shown=$(wc -l < "$work/log/payments-api.out")
+}
+call_api() { # who, expected status, options
+    local program=$1 status=$2 name=$1
+    shift 2
+    [ "$program" != stranger ] || name=shipping
+    ${as[$program]} "$work/bin/$program" call-api --name $name --address 127.0.0.1 --port "$api_port" \
+        --authorize "spiffe://$domain/payments" --expect "$status" "$@" > "$work/log/api.out" 2>> "$work/log/api.log" \
+        || fail "$name expected $status: $(cat "$work/log/api.out" "$work/log/api.log")"
+    head -n -1 "$work/log/api.out"
+    decisions
+}
+echo "- with its token:"
+call_api orders 200 --leak-token "$work/run/leaked"
+echo "- for something that was not granted, payments:read:"
+call_api orders 403 --method GET
+echo "- with a token for another service, refunds:"
+call_api orders 401 --audience "spiffe://$domain/refunds"
+echo "- the token of orders, sent by shipping, who found it:"
+until_true "shipping got no identity" 100 ${as[stranger]} "$work/bin/stranger" call-api --name shipping \
+    --address 127.0.0.1 --port "$api_port" --authorize "spiffe://$domain/payments" --path /healthz --method GET \
+    --token-file "$work/run/leaked"
+shown=$(wc -l < "$work/log/payments-api.out")
+call_api stranger 401 --token-file "$work/run/leaked"
+echo "- a route that nobody wrote a rule for:"
+call_api orders 403 --method GET --path /forgotten
+
+say "7. The token is revoked while orders goes on calling"
+${as[orders]} "$work/bin/orders" call-api --name orders --address 127.0.0.1 --port "$api_port" \
+    --authorize "spiffe://$domain/payments" --token-file "$work/run/leaked" --until --expect 401 \
+    > "$work/log/revoked.out" 2> "$work/log/revoked.log" &
+revoked=$!
+until_true "orders was not answered" 100 grep -q ': 200' "$work/log/revoked.out"
+jti=$(sed -n 's/.*POST \/payments of .*accepted jti \([^ ]*\).*/\1/p' "$work/log/payments-api.out" | head -n 1)
+[ -n "$jti" ] || fail "payments does not say which token it accepted"
+"$BIN/signet" revoke --jti "$jti" --reason "found in a log" > "$work/log/revoke.txt"
+revoked_at=$(date +%s%3N)
+wait $revoked || fail "the revoked token is still accepted: $(cat "$work/log/revoked.out")"
+lag=$(($(date +%s%3N) - revoked_at))
+head -n -1 "$work/log/revoked.out"
+[ $lag -lt 2000 ] || fail "the revocation took $lag ms"
+echo "refused $lag ms after signet revoke"
+
 if [ "$KEEP" = 1 ]; then
     trap - EXIT INT TERM
     say "Everything is still running. Try:"
@@ -162,13 +232,13 @@ if [ "$KEEP" = 1 ]; then
   tail -f $work/log/server.log $work/log/agent.log
 
 To stop it:
-  kill ${pids[payments]} ${pids[agent]} ${pids[server]} && rm -r $work
+  kill ${pids[payments-api]} ${pids[payments]} ${pids[agent]} ${pids[server]} && rm -r $work
 TEXT
     disown -a
     exit 0
 fi
 
-say "6. A clean stop"
+say "8. A clean stop"
 stop_all || fail "a process did not stop cleanly"
 echo "payments, the agent and the server ended with exit code 0"
 
@@ -180,6 +250,8 @@ cat << TEXT
   a stranger       got nothing
   traffic          $(field calls) calls, $(field failures) failed
   certificates     orders used $(field own_certificates), saw $(field peer_certificates) of payments
+  tokens           403 without the scope, 401 with one for another service or of another peer
+  revocation       in force after $lag ms
   left behind      nothing
 TEXT
 trap - EXIT
