@@ -21,6 +21,11 @@ public struct JSONWebKey: Sendable, Hashable {
     ///
     /// - Throws: ``JSONWebKeyError`` when a member has the wrong type, or the key is of a known type and faulty.
     public init(_ object: JSONObject) throws(JSONWebKeyError) {
+        try self.init(object, allowsEd25519: false)
+    }
+
+    /// Reads an entry of a JWK Set whose keys may be Ed25519 (RFC 8037 §2), where `allowsEd25519` is true.
+    package init(_ object: JSONObject, allowsEd25519: Bool) throws(JSONWebKeyError) {
         self.kty = try Self.string("kty", in: object)
         self.use = try Self.string("use", in: object)
         self.keyID = try Self.string("kid", in: object)
@@ -38,6 +43,7 @@ public struct JSONWebKey: Sendable, Hashable {
             switch self.kty {
             case "EC": try Self.ecKey(object)
             case "RSA": try Self.rsaKey(object)
+            case "OKP" where allowsEd25519: try Self.ed25519Key(object)
             default: nil
             }
     }
@@ -69,6 +75,13 @@ public struct JSONWebKey: Sendable, Hashable {
         let x = try self.bytes("x", in: object)
         let y = try self.bytes("y", in: object)
         do { return try PublicKey(curve: curve, x: x, y: y) } catch { throw .key(error) }
+    }
+
+    private static func ed25519Key(_ object: JSONObject) throws(JSONWebKeyError) -> PublicKey? {
+        guard let curve = try self.string("crv", in: object) else { throw .missingMember("crv") }
+        guard curve == "Ed25519" else { return nil }
+        let x = try self.bytes("x", in: object)
+        do { return try PublicKey(ed25519: x) } catch { throw .key(error) }
     }
 
     private static func rsaKey(_ object: JSONObject) throws(JSONWebKeyError) -> PublicKey {

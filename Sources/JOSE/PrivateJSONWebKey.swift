@@ -42,6 +42,8 @@ public struct PrivateJSONWebKey: Sendable {
             let key = try parameters.key(modulus: JSONWebKey.bytes("n", in: object), JSONWebKey.bytes("e", in: object))
             try Self.check(key.publicKey.derRepresentation == expected.derRepresentation)
             self.material = .rsa(key, parameters)
+        case .ed25519:
+            throw .key(.unsupportedKeyType)
         }
         // What the library does not notice of itself: a private half that belongs to other public members.
         try Self.check(self.signsForItsPublicKey)

@@ -2,20 +2,25 @@ import Crypto
 import CryptoExtras
 import FoundationEssentials
 
-/// Public keys as the parameters of a JWK (RFC 7518 §6.2 and §6.3).
+/// Public keys as the parameters of a JWK (RFC 7518 §6.2 and §6.3, RFC 8037 §2).
 extension PublicKey {
     /// The `kty` of the key.
     var jwkKeyType: String {
-        if case .rsa = self.material { "RSA" } else { "EC" }
+        switch self.material {
+        case .p256, .p384, .p521: "EC"
+        case .rsa: "RSA"
+        case .ed25519: "OKP"
+        }
     }
 
-    /// The members that hold the key: `crv`, `x`, `y`, or `n`, `e`.
+    /// The members that hold the key: `crv`, `x`, `y`, or `n`, `e`, or `crv`, `x`.
     var jwkParameters: [(name: String, value: String)] {
         switch self.material {
         case .p256(let key): Self.parameters(curve: "P-256", coordinates: Array(key.rawRepresentation))
         case .p384(let key): Self.parameters(curve: "P-384", coordinates: Array(key.rawRepresentation))
         case .p521(let key): Self.parameters(curve: "P-521", coordinates: Array(key.rawRepresentation))
         case .rsa(let key): Self.parameters(rsa: key)
+        case .ed25519(let key): [("crv", "Ed25519"), ("x", Base64URL.encode(key.rawRepresentation))]
         }
     }
 
@@ -51,6 +56,11 @@ extension PublicKey {
         } catch {
             throw .malformed
         }
+    }
+
+    /// Parses an Ed25519 key.
+    init(ed25519 x: [UInt8]) throws(PublicKeyError) {
+        do { self.init(try Curve25519.Signing.PublicKey(rawRepresentation: x)) } catch { throw .malformed }
     }
 
     /// Parses an RSA key from numbers without leading zeros (RFC 7518 §2, Base64urlUInt).

@@ -3,6 +3,8 @@ package import CryptoExtras
 
 /// A public key that verifies JWS signatures: ECDSA on P-256, P-384 or P-521, or RSA of 2,048 to 8,192 bits.
 ///
+/// Keys of access tokens may be Ed25519, too; nothing that is public makes such a key of bytes, since no SVID has one.
+///
 /// Two keys are equal when their canonical DER encodings are.
 public struct PublicKey: Sendable {
     /// The longest encoding that is looked at, in bytes; an RSA key of 8,192 bits takes 1,062.
@@ -19,10 +21,16 @@ public struct PublicKey: Sendable {
         case p384(P384.Signing.PublicKey)
         case p521(P521.Signing.PublicKey)
         case rsa(_RSA.Signing.PublicKey)
+        case ed25519(Curve25519.Signing.PublicKey)
     }
 
     /// Parses a DER SubjectPublicKeyInfo; only its canonical encoding is accepted.
     public init(subjectPublicKeyInfoDER der: [UInt8]) throws(PublicKeyError) {
+        try self.init(subjectPublicKeyInfoDER: der, allowsEd25519: false)
+    }
+
+    /// Parses a DER SubjectPublicKeyInfo, of an Ed25519 key (RFC 8410 §4) only where one may be.
+    package init(subjectPublicKeyInfoDER der: [UInt8], allowsEd25519: Bool) throws(PublicKeyError) {
         guard der.count <= Self.maxSubjectPublicKeyInfoBytes else { throw .malformed }
         let info = try SubjectPublicKeyInfo(parsing: der)
         switch (info.algorithm, info.curve) {
@@ -34,6 +42,8 @@ public struct PublicKey: Sendable {
             self.init(try Self.parsed { try P521.Signing.PublicKey(x963Representation: info.key) })
         case (SubjectPublicKeyInfo.rsaEncryption, nil):
             try self.init(try Self.parsedRSA { try _RSA.Signing.PublicKey(unsafeDERRepresentation: der) })
+        case (SubjectPublicKeyInfo.ed25519, nil) where allowsEd25519:
+            self.init(try Self.parsed { try Curve25519.Signing.PublicKey(rawRepresentation: info.key) })
         default:
             throw .unsupportedKeyType
         }
@@ -55,6 +65,11 @@ public struct PublicKey: Sendable {
         self.subjectPublicKeyInfoDER = Array(key.derRepresentation)
     }
 
+    package init(_ key: Curve25519.Signing.PublicKey) {
+        self.material = .ed25519(key)
+        self.subjectPublicKeyInfoDER = Array(key.derRepresentation)
+    }
+
     /// - Throws: `.rsaModulusBits` when the key is too short or too long.
     package init(_ key: _RSA.Signing.PublicKey) throws(PublicKeyError) {
         guard Self.rsaModulusBits.contains(key.keySizeInBits) else { throw .rsaModulusBits(key.keySizeInBits) }
@@ -69,6 +84,7 @@ public struct PublicKey: Sendable {
         case .p384: [.es384]
         case .p521: [.es512]
         case .rsa: [.rs256, .rs384, .rs512, .ps256, .ps384, .ps512]
+        case .ed25519: [.edDSA]
         }
     }
 
@@ -93,6 +109,8 @@ public struct PublicKey: Sendable {
             key.isValid(signature, for: message, algorithm: algorithm, padding: .insecurePKCS1v1_5)
         case (.rsa(let key), .ps256), (.rsa(let key), .ps384), (.rsa(let key), .ps512):
             key.isValid(signature, for: message, algorithm: algorithm, padding: .PSS)
+        case (.ed25519(let key), .edDSA):
+            key.isValidSignature(signature, for: message)
         default:
             false
         }
@@ -126,6 +144,7 @@ extension PublicKey: CustomStringConvertible {
         case .p384: "P-384"
         case .p521: "P-521"
         case .rsa(let key): "RSA \(key.keySizeInBits) bit"
+        case .ed25519: "Ed25519"
         }
     }
 }
@@ -139,7 +158,7 @@ extension _RSA.Signing.PublicKey {
         case .rs256, .ps256: self.isValidSignature(signature, for: SHA256.hash(data: message), padding: padding)
         case .rs384, .ps384: self.isValidSignature(signature, for: SHA384.hash(data: message), padding: padding)
         case .rs512, .ps512: self.isValidSignature(signature, for: SHA512.hash(data: message), padding: padding)
-        case .es256, .es384, .es512: false
+        case .es256, .es384, .es512, .edDSA: false
         }
     }
 }

@@ -25,15 +25,18 @@ public struct UnverifiedJWT: Sendable {
 
     /// Takes a token apart.
     ///
+    /// - Parameter algorithms: Those that the kind of token may have. Default: those of SVIDs.
     /// - Throws: ``JWTError``; what is wrong with `alg` comes before what is wrong elsewhere.
-    public init(parsing token: String) throws(JWTError) {
+    public init(
+        parsing token: String, algorithms: [SignatureAlgorithm] = SignatureAlgorithm.svidAlgorithms
+    ) throws(JWTError) {
         let bytes = token.utf8
         guard bytes.count <= Self.maxTokenBytes else { throw .tooLong(maxBytes: Self.maxTokenBytes) }
         let parts = Array(bytes).split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count >= 2 else { throw .notCompact }
 
         let header = try Self.header(parts[0])
-        self.algorithm = try Self.algorithm(of: header)
+        self.algorithm = try Self.algorithm(of: header, algorithms)
         guard parts.count == 3 else { throw .notCompact }
         guard header["crit"] == nil else { throw .criticalHeader }
         self.keyID = try Self.string("kid", in: header)
@@ -76,9 +79,11 @@ public struct UnverifiedJWT: Sendable {
         return header
     }
 
-    private static func algorithm(of header: JSONObject) throws(JWTError) -> SignatureAlgorithm {
+    private static func algorithm(
+        of header: JSONObject, _ algorithms: [SignatureAlgorithm]
+    ) throws(JWTError) -> SignatureAlgorithm {
         guard let name = header["alg"]?.string else { throw .missingAlgorithm }
-        guard let algorithm = SignatureAlgorithm(rawValue: name) else {
+        guard let algorithm = SignatureAlgorithm(rawValue: name), algorithms.contains(algorithm) else {
             throw .unsupportedAlgorithm(String(decoding: name.utf8.prefix(self.longestTextInError), as: UTF8.self))
         }
         return algorithm

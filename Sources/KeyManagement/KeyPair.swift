@@ -17,6 +17,7 @@ package struct KeyPair: Sendable {
         case p256(P256.Signing.PrivateKey)
         case p384(P384.Signing.PrivateKey)
         case rsa(_RSA.Signing.PrivateKey)
+        case ed25519(Curve25519.Signing.PrivateKey)
     }
 
     /// Makes a new key from the system's randomness.
@@ -32,6 +33,7 @@ package struct KeyPair: Sendable {
             } catch {
                 throw .generationFailed(type)
             }
+        case .ed25519: return KeyPair(Curve25519.Signing.PrivateKey())
         }
     }
 
@@ -44,6 +46,8 @@ package struct KeyPair: Sendable {
             self.init(try Self.parsed { try P384.Signing.PrivateKey(derRepresentation: der) })
         case .rsa:
             try self.init(try Self.parsed { try _RSA.Signing.PrivateKey(derRepresentation: der) })
+        case .ed25519:
+            self.init(try Self.parsed { try Curve25519.Signing.PrivateKey(derRepresentation: der) })
         }
     }
 
@@ -53,6 +57,7 @@ package struct KeyPair: Sendable {
         case .p256(let key): Array(key.derRepresentation)
         case .p384(let key): Array(key.derRepresentation)
         case .rsa(let key): Array(key.pkcs8DERRepresentation)
+        case .ed25519(let key): Array(key.derRepresentation)
         }
     }
 
@@ -62,6 +67,7 @@ package struct KeyPair: Sendable {
         case .p256(let key): Certificate.PrivateKey(key)
         case .p384(let key): Certificate.PrivateKey(key)
         case .rsa(let key): Certificate.PrivateKey(key)
+        case .ed25519(let key): Certificate.PrivateKey(key)
         }
     }
 
@@ -77,6 +83,7 @@ package struct KeyPair: Sendable {
             case .p256(let key): Array(try key.signature(for: message).rawRepresentation)
             case .p384(let key): Array(try key.signature(for: message).rawRepresentation)
             case .rsa(let key): Array(try key.signature(of: message, algorithm: algorithm).rawRepresentation)
+            case .ed25519(let key): Array(try key.signature(for: message))
             }
         } catch {
             throw .signingFailed(self.type)
@@ -93,6 +100,12 @@ package struct KeyPair: Sendable {
         self.type = .ecP384
         self.publicKey = JOSE.PublicKey(key.publicKey)
         self.material = .p384(key)
+    }
+
+    private init(_ key: Curve25519.Signing.PrivateKey) {
+        self.type = .ed25519
+        self.publicKey = JOSE.PublicKey(key.publicKey)
+        self.material = .ed25519(key)
     }
 
     private init(_ key: _RSA.Signing.PrivateKey) throws(KeyPairError) {

@@ -118,15 +118,22 @@ struct TokenKeyRotationTests {
         #expect(try self.kids(rotation).count == 2)
     }
 
-    @Test("each kind of key has its algorithm", arguments: [(KeyType.ecP384, "ES384"), (.rsa2048, "RS256")])
+    @Test(
+        "each kind of key has its algorithm",
+        arguments: [(KeyType.ecP384, "ES384"), (.rsa2048, "RS256"), (.ed25519, "EdDSA")])
     func algorithms(type: KeyType, algorithm: String) async throws {
-        let state = try await self.rotation(Journal(), MemoryKeyManager(), type: type).state.current
+        let (journal, keys) = (Journal(), MemoryKeyManager())
+        let state = try await self.rotation(journal, keys, type: type).state.current
         #expect(state.signer.algorithm.rawValue == algorithm)
+        let restarted = try await self.rotation(journal, keys, type: type).state.current
+        #expect(restarted.jwkSet == state.jwkSet)
         let token = try JWSSigning.compactSynchronously(
             header: ["alg": .string(algorithm)], claims: ["a": "b"]
         ) { try state.signer.sign($0) }
         let key = try #require(state.keys.first?.publicKey)
-        #expect(try UnverifiedJWT(parsing: token).verify(with: key)["a"]?.string == "b")
+        #expect(
+            try UnverifiedJWT(parsing: token, algorithms: SignatureAlgorithm.allCases).verify(with: key)["a"]?.string
+                == "b")
     }
 
     @Test("a key whose life is too short for the longest token is refused")

@@ -46,6 +46,23 @@ struct PublicKeyTests {
         #expect(try TestKeys.publicKey(.rs256).supportedAlgorithms == [.rs256, .rs384, .rs512, .ps256, .ps384, .ps512])
     }
 
+    @Test("an Ed25519 key comes back from its DER and its JWK, where one may be")
+    func ed25519() throws {
+        let key = try TestKeys.publicKey(.edDSA)
+        #expect(key.supportedAlgorithms == [.edDSA])
+        let der = key.subjectPublicKeyInfoDER
+        #expect(try JOSE.PublicKey(subjectPublicKeyInfoDER: der, allowsEd25519: true) == key)
+        #expect(throws: PublicKeyError.unsupportedKeyType) { try JOSE.PublicKey(subjectPublicKeyInfoDER: der) }
+        let jwk = JSONWebKey(publicKey: key, use: "sig", keyID: "k").object()
+        #expect(jwk["kty"] == "OKP" && jwk["crv"] == "Ed25519")
+        #expect(try JSONWebKey(jwk, allowsEd25519: true).publicKey == key)
+        #expect(try JSONWebKey(jwk).publicKey == nil)
+        #expect(throws: JSONWebKeyError.key(.malformed)) {
+            try JSONWebKey(["kty": "OKP", "crv": "Ed25519", "x": "AAAA"], allowsEd25519: true)
+        }
+        #expect(try JSONWebKey(["kty": "OKP", "crv": "Ed448", "x": "AAAA"], allowsEd25519: true).publicKey == nil)
+    }
+
     @Test("a key comes back from its DER", arguments: [SignatureAlgorithm.es256, .es384, .es512, .rs256])
     func roundTrip(algorithm: SignatureAlgorithm) throws {
         let key = try TestKeys.publicKey(algorithm)

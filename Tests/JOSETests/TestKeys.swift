@@ -9,6 +9,7 @@ enum TestKeys {
     static let p256 = P256.Signing.PrivateKey()
     static let p384 = P384.Signing.PrivateKey()
     static let p521 = P521.Signing.PrivateKey()
+    static let ed25519 = Curve25519.Signing.PrivateKey()
     static let rsa = Result { try _RSA.Signing.PrivateKey(keySize: .bits2048) }
 
     /// The public key whose type goes with an algorithm.
@@ -17,6 +18,7 @@ enum TestKeys {
         case .es256: JOSE.PublicKey(self.p256.publicKey)
         case .es384: JOSE.PublicKey(self.p384.publicKey)
         case .es512: JOSE.PublicKey(self.p521.publicKey)
+        case .edDSA: JOSE.PublicKey(self.ed25519.publicKey)
         default: try JOSE.PublicKey(self.rsa.get().publicKey)
         }
     }
@@ -28,6 +30,7 @@ enum TestKeys {
             case .es256: try self.p256.signature(for: message).rawRepresentation
             case .es384: try self.p384.signature(for: message).rawRepresentation
             case .es512: try self.p521.signature(for: message).rawRepresentation
+            case .edDSA: try self.ed25519.signature(for: message)
             case .rs256:
                 try rsa.signature(for: SHA256.hash(data: message), padding: .insecurePKCS1v1_5).rawRepresentation
             case .rs384:

@@ -15,13 +15,36 @@ struct UnverifiedJWTTests {
         let token = try UnverifiedJWT(
             parsing: TestKeys.token(
                 header: #"{"alg":"\#(algorithm.rawValue)","kid":"k","typ":"JWT"}"#, payload: Self.claims,
-                algorithm: algorithm))
+                algorithm: algorithm), algorithms: SignatureAlgorithm.allCases)
         #expect(token.algorithm == algorithm)
         #expect(token.keyID == "k")
         #expect(token.type == "JWT")
         #expect(token.untrustedSubject == "spiffe://example.org/web")
         let claims = try token.verify(with: TestKeys.publicKey(algorithm))
         #expect(claims["aud"] == ["reports"])
+    }
+
+    @Test("the signed example of RFC 8037 A.4 verifies with the key of A.2, and only where EdDSA is allowed")
+    func edDSA() throws {
+        // Its payload is no JSON object, so the parts are taken one by one.
+        let key = try #require(
+            try JSONWebKey(
+                ["kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"],
+                allowsEd25519: true
+            ).publicKey)
+        let signature = try Base64URL.decode(
+            "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg")
+        let input = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc"
+        #expect(key.isValidSignature(signature, for: Array(input.utf8), algorithm: .edDSA))
+        #expect(!key.isValidSignature(signature, for: Array(input.utf8.dropLast()), algorithm: .edDSA))
+        #expect(
+            key.subjectPublicKeyInfoDER.suffix(32)
+                == Array(
+                    try Base64URL.decode(
+                        "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"))[...])
+
+        let token = try TestKeys.token(header: #"{"alg":"EdDSA"}"#, payload: Self.claims, algorithm: .edDSA)
+        #expect(throws: JWTError.unsupportedAlgorithm("EdDSA")) { try UnverifiedJWT(parsing: token) }
     }
 
     @Test("JWT-06, JWT-07: kid and typ may be left out")

@@ -25,7 +25,7 @@ struct DiskKeyManagerTests {
                 try await restarted.deleteKey(id: "rsa-2048")
             }
             let left = try await DiskKeyManager(path: path).keys()
-            #expect(left.count == 3)
+            #expect(left.map(\.id) == ["ec-p256", "ec-p384", "ed25519", "rsa-4096"])
         }
     }
 

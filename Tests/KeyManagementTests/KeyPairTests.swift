@@ -38,7 +38,7 @@ struct KeyPairTests {
 
     @Test("JWT-04: the JWT algorithm goes with the type")
     func jwtAlgorithms() {
-        #expect(KeyType.allCases.map(\.jwtAlgorithm) == [.es256, .es384, .rs256, .rs256])
+        #expect(KeyType.allCases.map(\.jwtAlgorithm) == [.es256, .es384, .edDSA, .rs256, .rs256])
     }
 
     @Test("a key of one type does not sign with the algorithm of another")
@@ -71,7 +71,8 @@ struct KeyPairTests {
             (["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"], .failure(.unsupportedKeyType)),
             (["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"], .failure(.unsupportedKeyType)),
             (["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"], .failure(.unsupportedKeyType)),
-            (["-algorithm", "ED25519"], .failure(.unsupportedKeyType)),
+            (["-algorithm", "ED25519"], .success(.ed25519)),
+            (["-algorithm", "X25519"], .failure(.unsupportedKeyType)),
         ] as [([String], Result<KeyType, KeyPairError>)])
     func madeByOpenSSL(generation: [String], expected: Result<KeyType, KeyPairError>) async throws {
         let der = try await runProcess("openssl", ["genpkey", "-outform", "DER"] + generation)
@@ -97,7 +98,7 @@ struct KeyPairTests {
 
     @Test("no damage to a key traps")
     func mutations() throws {
-        let seeds = try [KeyType.ecP256, .ecP384, .rsa2048].map { try KeyPair.generate($0).pkcs8DER }
+        let seeds = try [KeyType.ecP256, .ecP384, .rsa2048, .ed25519].map { try KeyPair.generate($0).pkcs8DER }
         for der in Mutations(of: seeds, count: 2_000, seed: 7) {
             guard let key = try? KeyPair(pkcs8DER: der) else { continue }
             let algorithm = key.type.jwtAlgorithm

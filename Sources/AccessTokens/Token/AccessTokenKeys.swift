@@ -26,7 +26,7 @@ public struct AccessTokenKeys: Hashable, Sendable {
         for (index, entry) in entries.enumerated() {
             guard let object = entry.object else { throw .malformedEntry(index: index) }
             let key: JSONWebKey
-            do { key = try JSONWebKey(object) } catch { throw .malformedEntry(index: index) }
+            do { key = try JSONWebKey(object, allowsEd25519: true) } catch { throw .malformedEntry(index: index) }
             guard !key.hasPrivateMembers else { throw .privateKey(index: index) }
             guard key.use == "sig", let publicKey = key.publicKey else { continue }
             guard let keyID = key.keyID, (1...Self.maxKeyIDBytes).contains(keyID.utf8.count) else { continue }

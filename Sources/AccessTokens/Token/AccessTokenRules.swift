@@ -10,7 +10,7 @@ public struct AccessTokenRules: Hashable, Sendable {
     /// How far in the future an `iat` may be: what the clocks of issuer and service may be apart.
     public static let maxIssuedAhead: Duration = .seconds(60)
     /// The algorithms that are accepted unless others are named.
-    public static let defaultAlgorithms: Set<SignatureAlgorithm> = [.es256, .es384, .rs256]
+    public static let defaultAlgorithms: Set<SignatureAlgorithm> = [.es256, .es384, .rs256, .edDSA]
 
     /// The issuer, as in `iss`; compared byte by byte.
     public let issuer: String

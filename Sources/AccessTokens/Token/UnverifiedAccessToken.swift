@@ -13,7 +13,11 @@ package struct UnverifiedAccessToken: Sendable {
     package init(
         parsing token: String, algorithms: Set<SignatureAlgorithm>
     ) throws(AccessTokenError) {
-        do { self.jwt = try UnverifiedJWT(parsing: token) } catch { throw .token(error) }
+        do {
+            self.jwt = try UnverifiedJWT(parsing: token, algorithms: SignatureAlgorithm.allCases)
+        } catch {
+            throw .token(error)
+        }
         guard algorithms.contains(self.jwt.algorithm) else { throw .algorithmNotAllowed(self.jwt.algorithm) }
         if let member = self.jwt.keyInHeader { throw .keyInHeader(member) }
         guard let type = self.jwt.type else { throw .missingType }

@@ -5,7 +5,7 @@ package struct TokenKeyConfiguration: Sendable, Hashable {
     /// The lifetimes a key may have: 90 minutes, so that a sixth of it is the longest token's, to 100 years.
     package static let lifetimes: ClosedRange<Duration> = .seconds(5_400) ... .seconds(36_525 * 86_400)
 
-    /// ES256 for `ec-p256`, ES384 for `ec-p384`, RS256 for RSA.
+    /// ES256 for `ec-p256`, ES384 for `ec-p384`, RS256 for RSA, EdDSA for `ed25519`.
     package let keyType: KeyType
     /// From the moment it is made; published from then on, used from half of it at the latest; whole seconds.
     package let lifetime: Duration

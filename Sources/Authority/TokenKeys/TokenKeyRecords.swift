@@ -68,7 +68,7 @@ extension TokenKey {
         guard !record.keyID.isEmpty, range.contains(record.expiresAtSeconds), range.contains(record.issuedAtSeconds),
             let algorithm = SignatureAlgorithm(rawValue: record.algorithm),
             let der = try? Base64.decode(record.publicKey),
-            let publicKey = try? JOSE.PublicKey(subjectPublicKeyInfoDER: der)
+            let publicKey = try? JOSE.PublicKey(subjectPublicKeyInfoDER: der, allowsEd25519: true)
         else { throw .records("a key is malformed") }
         self.init(
             id: record.keyID, publicKey: publicKey, algorithm: algorithm, keyName: record.keyName,

@@ -25,7 +25,7 @@ struct X509SVIDRequests: SVIDRequests {
     /// RSA keys take their time, which nobody should wait for together.
     static func batchLimit(_ keyType: KeyType) -> Int {
         switch keyType {
-        case .ecP256, .ecP384: 500
+        case .ecP256, .ecP384, .ed25519: 500
         case .rsa2048, .rsa4096: 8
         }
     }

@@ -29,7 +29,7 @@ struct AuthorizationServerMetadata: Sendable {
     /// nobody to send to an authorization endpoint.
     func document(signedBy algorithm: SignatureAlgorithm) -> [UInt8] {
         let methods = JSONValue.array(OAuthClient.Method.allCases.map { .string($0.rawValue) })
-        let assertions = JSONValue.array(SignatureAlgorithm.allCases.map { .string($0.rawValue) })
+        let assertions = JSONValue.array(SignatureAlgorithm.svidAlgorithms.map { .string($0.rawValue) })
         let document: JSONObject = [
             "issuer": .string(self.issuer.text),
             "token_endpoint": .string(self.issuer.text + Self.tokenPath),

@@ -14,7 +14,7 @@ extension WITConfirmation {
         let algorithm =
             signingAlgorithm.isEmpty
             ? publicKey.supportedAlgorithms.first : SignatureAlgorithm(rawValue: signingAlgorithm)
-        guard let algorithm else { throw .unsupportedAlgorithm }
+        guard let algorithm, SignatureAlgorithm.svidAlgorithms.contains(algorithm) else { throw .unsupportedAlgorithm }
         guard let confirmation = WITConfirmation(publicKey: publicKey, algorithm: algorithm) else {
             throw .algorithmOfOtherKeys
         }

@@ -22,7 +22,8 @@ public struct WITConfirmation: Hashable, Sendable {
         guard !key.hasPrivateMembers else { throw .privateConfirmationKey }
         guard let publicKey = key.publicKey else { throw .unsupportedConfirmationKey }
         guard let name = object["alg"]?.string else { throw .missingConfirmationAlgorithm }
-        guard let algorithm = SignatureAlgorithm(rawValue: name) else {
+        guard let algorithm = SignatureAlgorithm(rawValue: name), SignatureAlgorithm.svidAlgorithms.contains(algorithm)
+        else {
             throw .unsupportedConfirmationAlgorithm(ShownText.prefix(name))
         }
         guard publicKey.supportedAlgorithms.contains(algorithm) else {

@@ -48,7 +48,8 @@ struct AgentSettings {
         case .failure(let error): unreadFiles.append(error)
         }
         self.unreadFiles = unreadFiles
-        agent.workloadKeyType = try settings.choice("workload_x509_svid_key_type", default: KeyType.ecP256)
+        agent.workloadKeyType = try settings.choice(
+            "workload_x509_svid_key_type", default: .ecP256, among: KeyType.svidTypes)
         agent.servesWIT = try settings.flag("wit_svid", default: false)
         agent.limits = try settings.limits()
         agent.version = SignetVersion.current

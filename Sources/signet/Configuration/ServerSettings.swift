@@ -52,8 +52,8 @@ struct ServerSettings {
     private static func authority(
         _ settings: Settings, trustDomain: TrustDomain
     ) throws(ConfigurationError) -> AuthorityConfiguration {
-        let caKeyType = try settings.choice("ca_key_type", default: KeyType.ecP256)
-        let jwtKeyType = try settings.choice("jwt_key_type", default: caKeyType)
+        let caKeyType = try settings.choice("ca_key_type", default: .ecP256, among: KeyType.svidTypes)
+        let jwtKeyType = try settings.choice("jwt_key_type", default: caKeyType, among: KeyType.svidTypes)
         let witKeyType = try Self.witKeyType(settings, default: caKeyType)
         let caTTL = try settings.lifetime("ca_ttl", default: .seconds(86_400))
         do throws(AuthorityConfigurationError) {
@@ -91,7 +91,7 @@ struct ServerSettings {
         _ settings: Settings, default caKeyType: KeyType
     ) throws(ConfigurationError) -> KeyType? {
         if try settings.flag("wit_svid", default: false) {
-            return try settings.choice("wit_key_type", default: caKeyType)
+            return try settings.choice("wit_key_type", default: caKeyType, among: KeyType.svidTypes)
         }
         for key in ["wit_key_type", "default_wit_svid_ttl"] where settings.text(key) != nil {
             throw .contradiction(

@@ -99,12 +99,14 @@ private enum TokenAlgorithm: String, CaseIterable {
     case es256 = "ES256"
     case es384 = "ES384"
     case rs256 = "RS256"
+    case edDSA = "EdDSA"
 
     var keyType: KeyType {
         switch self {
         case .es256: .ecP256
         case .es384: .ecP384
         case .rs256: .rsa2048
+        case .edDSA: .ed25519
         }
     }
 }

@@ -134,13 +134,13 @@ struct Settings {
         return value
     }
 
-    /// Reads a value that is one of a fixed set of words.
+    /// Reads a value that is one of a fixed set of words: all there are, unless fewer may be.
     func choice<Choice: RawRepresentable<String> & CaseIterable>(
-        _ key: String, default value: Choice
+        _ key: String, default value: Choice, among choices: [Choice] = Array(Choice.allCases)
     ) throws(ConfigurationError) -> Choice {
         guard let text = self.text(key) else { return value }
-        guard let choice = Choice(rawValue: text) else {
-            let words = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+        guard let choice = choices.first(where: { $0.rawValue == text }) else {
+            let words = choices.map(\.rawValue).joined(separator: ", ")
             throw .invalid(key: self.name(of: key), value: text, expected: "one of \(words)")
         }
         return choice

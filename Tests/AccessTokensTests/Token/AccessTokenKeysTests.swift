@@ -27,7 +27,7 @@ struct AccessTokenKeysTests {
         let keys = try AccessTokenKeys(
             parsing: Self.document([
                 Self.entry(use: nil), Self.entry(use: "jwt-svid"), Self.entry(use: "enc"), Self.entry(keyID: nil),
-                Self.entry(keyID: ""), ["kty": "OKP", "crv": "Ed25519", "x": "AAAA", "use": "sig", "kid": "ed"],
+                Self.entry(keyID: ""), ["kty": "OKP", "crv": "Ed448", "x": "AAAA", "use": "sig", "kid": "ed"],
             ]))
         #expect(keys.isEmpty)
     }
