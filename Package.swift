@@ -122,6 +122,7 @@ let package = Package(
         module("WorkloadAttestation", ["CLinux", "Registration", "Rotation", .crypto]),
         module("AccessGrants", ["AccessTokens", "JOSE", "Registration", "SPIFFE"]),
         module("Authority", ["JOSE", "KeyManagement", "Rotation", "SPIFFE", .asn1, .crypto, .cryptoExtras, .x509]),
+        module("Audit", ["JOSE", "KeyManagement", .logging]),
         module("AccessTokens", ["JOSE", "Rotation", "SPIFFE", .crypto, .x509]),
 
         // P: wire types
@@ -193,7 +194,7 @@ let package = Package(
         module(
             "IdentityServer",
             [
-                "AccessGrants", "AccessTokens", "Authority", "ControlPlaneProtos", "JOSE", "KeyManagement",
+                "AccessGrants", "AccessTokens", "Audit", "Authority", "ControlPlaneProtos", "JOSE", "KeyManagement",
                 "NodeAttestation",
                 "PeerTransport", "ProtoRPC",
                 "Registration", "Rotation", "SPIFFE", "SPIFFEHummingbird", "SPIFFETLS", .crypto, .grpcCore, .httpTypes,
@@ -216,7 +217,8 @@ let package = Package(
         program(
             "signet",
             [
-                "AccessGrants", "AccessTokens", "Authority", "ControlPlaneProtos", "Datastore", "IdentityAgent",
+                "AccessGrants", "AccessTokens", "Audit", "Authority", "ControlPlaneProtos", "Datastore",
+                "IdentityAgent",
                 "IdentityServer",
                 "KeyManagement",
                 "PeerTransport", "ProtoRPC", "Registration", "Rotation", "SPIFFE", "SPIFFETLS", "WorkloadAPI",
@@ -261,6 +263,7 @@ let package = Package(
         tests(
             "AuthorityTests",
             ["Authority", "JOSE", "KeyManagement", "Rotation", "SPIFFE", "TestSupport", .asn1, .crypto, .x509]),
+        tests("AuditTests", ["Audit", "ChildPrograms", "JOSE", "TestSupport", .logging]),
         tests("AccessTokensTests", ["AccessTokens", "JOSE", "SPIFFE", "TestSupport", .crypto, .x509]),
         tests(
             "WorkloadAttestationTests",
@@ -322,7 +325,8 @@ let package = Package(
         tests(
             "IdentityServerTests",
             [
-                "IdentityServer", "AccessGrants", "AccessTokens", "Authority", "ControlPlaneProtos", "Datastore",
+                "IdentityServer", "AccessGrants", "AccessTokens", "Audit", "Authority", "ControlPlaneProtos",
+                "Datastore",
                 "JOSE",
                 "KeyManagement",
                 "NodeAttestation", "PeerTransport", "ProtoRPC", "Registration", "Rotation", "SPIFFE", "SPIFFETLS",

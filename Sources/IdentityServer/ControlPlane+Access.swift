@@ -1,5 +1,6 @@
 import AccessGrants
 import AccessTokens
+import Audit
 import FoundationEssentials
 import Logging
 import Registration
@@ -12,10 +13,12 @@ extension ControlPlane {
     /// - Returns: What `plan` returned beside the changes.
     /// - Throws: `AccessRefusal`, what `plan` throws, and `StoreFailure`.
     func changeAccess<Value: Sendable>(
-        by actor: Actor, _ plan: @Sendable (AccessPolicy) throws -> (changes: [AccessChange], value: Value)
+        by actor: Actor, route: String,
+        _ plan: @Sendable (AccessPolicy) throws -> (changes: [AccessChange], value: Value)
     ) async throws -> Value {
         try await self.writes.run {
-            var policy = self.registry.access
+            let before = self.registry.access
+            var policy = before
             let (changes, value) = try plan(policy)
             for change in changes {
                 try policy.check(change)
@@ -26,6 +29,15 @@ extension ControlPlane {
                 try await self.accessStore.apply(changes, actor: actor, now: self.instants.now())
             }
             self.registry.setAccess(policy, position: position)
+            for change in changes {
+                self.record(.changed, .grant, route: route, by: actor) { event in
+                    if case .putGrant = change {
+                        event.note(change, of: policy)
+                    } else {
+                        event.note(change, of: before)
+                    }
+                }
+            }
             self.logger.info(
                 "access policy changed",
                 metadata: [LogKey.count: "\(changes.count)", LogKey.caller: "\(actor)"])

@@ -1,3 +1,4 @@
+import Audit
 import Authority
 import FoundationEssentials
 import Logging
@@ -73,8 +74,12 @@ extension ControlPlane {
     /// Bans an agent; its streams and connections end.
     ///
     /// - Returns: false when there is no such agent.
-    func ban(_ agentID: SPIFFEID, by actor: Actor) async throws -> Bool {
+    func ban(_ agentID: SPIFFEID, by actor: Actor, route: String) async throws -> Bool {
         let agent = try await self.change(agentID, .ban, by: actor) {
+            self.record(.revoked, .agent, route: route, by: actor) {
+                $0.subject = agentID.uri
+                $0.reason = "banned"
+            }
             self.logger.info("agent banned", metadata: [LogKey.agentID: "\(agentID)", LogKey.caller: "\(actor)"])
             self.disconnect(agentID, keeping: [])
         }
@@ -84,7 +89,7 @@ extension ControlPlane {
     /// Forgets an agent and the alias its join token gave it; its streams and connections end.
     ///
     /// - Returns: false when there is no such agent.
-    func evict(_ agentID: SPIFFEID, by actor: Actor) async throws -> Bool {
+    func evict(_ agentID: SPIFFEID, by actor: Actor, route: String) async throws -> Bool {
         try await self.writes.run(.next) {
             guard self.registry.agent(agentID) != nil else { return false }
             let own = try JoinTokenAttestation.selector(agentID: agentID)
@@ -96,6 +101,10 @@ extension ControlPlane {
             self.registry.removeAgent(
                 agentID, aliases: aliases.map { EntryTransition(before: $0, after: nil) }, position: position, now: now)
             self.disconnect(agentID, keeping: [])
+            self.record(.revoked, .agent, route: route, by: actor) {
+                $0.subject = agentID.uri
+                $0.reason = "evicted"
+            }
             self.logger.info("agent evicted", metadata: [LogKey.agentID: "\(agentID)", LogKey.caller: "\(actor)"])
             return true
         }

@@ -1,5 +1,6 @@
 import AccessGrants
 import AccessTokens
+import Audit
 import Authority
 import FoundationEssentials
 import Logging
@@ -23,7 +24,9 @@ extension ControlPlane {
     /// A revocation of what is revoked already takes its place: it holds from now on.
     ///
     /// - Throws: `RevocationRefusal`, and what the stores throw.
-    func revoke(_ target: Revocation.Target, reason: String, by actor: Actor) async throws -> RecordedRevocation {
+    func revoke(
+        _ target: Revocation.Target, reason: String, by actor: Actor, route: String
+    ) async throws -> RecordedRevocation {
         guard let tokens = self.tokens else { throw RevocationRefusal.noAuthorizationServer }
         return try await self.writes.run {
             let now = self.instants.now().wholeSeconds
@@ -36,6 +39,11 @@ extension ControlPlane {
                 revocation, reason: reason, createdBy: actor, number: position.number)
             tokens.feed.add(recorded, position: position)
             if case .key(let id) = target { try await tokens.issuance.keys.withdraw(keyID: id, now: now) }
+            self.record(.revoked, .accessToken, route: route, by: actor) { event in
+                event.note(target)
+                event.reason = reason.isEmpty ? nil : reason
+                event.issuer = tokens.issuance.issuer.text
+            }
             self.logger.info(
                 "revoked",
                 metadata: [

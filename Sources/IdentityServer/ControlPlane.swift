@@ -1,5 +1,6 @@
 import AccessGrants
 import AccessTokens
+import Audit
 import Authority
 import FoundationEssentials
 import Logging
@@ -29,6 +30,8 @@ struct ControlPlane: Sendable {
     /// Signalled when there are expired entries, which wait for their deletion.
     let entriesExpired: WakeUp
     let entryIDs = EntryIDs()
+    /// Where it is recorded what is issued, refused and taken back.
+    let audit: AuditTrail
     let instants: Instants
     let logger: Logger
 

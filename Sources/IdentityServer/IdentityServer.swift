@@ -1,4 +1,5 @@
 package import AccessGrants
+package import Audit
 package import Authority
 import ControlPlaneProtos
 import FoundationEssentials
@@ -23,6 +24,7 @@ package final class IdentityServer: Service {
     private let authority: AuthorityRotation
     private let tokenKeys: TokenKeyRotation?
     private let stores: Stores
+    private let audit: AuditTrail
     private let instants: Instants
     private let logger: Logger
     private let listening = Watched(Listening.starting)
@@ -49,11 +51,13 @@ package final class IdentityServer: Service {
     ///   - tokenKeys: The keys of access tokens, where the configuration has an authorization server; rotated by this
     ///     server from now on.
     ///   - entries, changeLog, nodes, joinTokens, access, revocations: One store of the trust domain; nobody else writes to it.
+    ///   - audit: Where it is recorded what is issued, refused and taken back.
     package init(
         configuration: IdentityServerConfiguration, authority: AuthorityRotation,
         tokenKeys: TokenKeyRotation? = nil, entries: any EntryStore, changeLog: any ChangeLog, nodes: any NodeStore,
         joinTokens: any JoinTokenStore,
-        access: any AccessStore, revocations: any RevocationStore, instants: Instants, logger: Logger
+        access: any AccessStore, revocations: any RevocationStore, audit: AuditTrail, instants: Instants,
+        logger: Logger
     ) {
         self.configuration = configuration
         self.authority = authority
@@ -61,6 +65,7 @@ package final class IdentityServer: Service {
         self.stores = Stores(
             entries: entries, changeLog: changeLog, nodes: nodes, joinTokens: joinTokens, access: access,
             revocations: revocations)
+        self.audit = audit
         self.instants = instants
         self.logger = logger
     }
@@ -156,7 +161,8 @@ package final class IdentityServer: Service {
             nodeStore: self.stores.nodes, joinTokenStore: self.stores.joinTokens, accessStore: self.stores.access,
             revocationStore: self.stores.revocations, tokens: try await self.tokens(registry), writes: WriteOrder(),
             storeFailures: StoreFailureLog(logger: self.logger), disconnections: Disconnections(),
-            expiryChanged: WakeUp(), entriesExpired: WakeUp(), instants: self.instants, logger: self.logger)
+            expiryChanged: WakeUp(), entriesExpired: WakeUp(), audit: self.audit, instants: self.instants,
+            logger: self.logger)
     }
 
     private func tokens(_ registry: Registry) async throws -> ControlPlane.Tokens? {

@@ -46,7 +46,8 @@ struct Signet: AsyncParsableCommand {
         subcommands: [
             ServerCommand.self, AgentCommand.self, EntryCommand.self, TokenCommand.self, BundleCommand.self,
             X509Command.self, JWTCommand.self, WITCommand.self, WorkloadCommand.self, ServiceCommand.self,
-            GrantCommand.self, ApplyCommand.self, RevokeCommand.self, RevocationCommand.self, HealthCheck.self,
+            GrantCommand.self, ApplyCommand.self, RevokeCommand.self, RevocationCommand.self, AuditCommand.self,
+            HealthCheck.self,
             ConfigCommand.self,
         ])
 }

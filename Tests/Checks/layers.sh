@@ -14,7 +14,7 @@ refuse() {
     done
 }
 
-domain="Rotation JOSE KeyManagement SPIFFE Registration NodeAttestation WorkloadAttestation Authority AccessTokens AccessGrants"
+domain="Rotation JOSE KeyManagement SPIFFE Registration NodeAttestation WorkloadAttestation Authority AccessTokens AccessGrants Audit"
 refuse "$domain" "GRPC[A-Za-z0-9]*|SwiftProtobuf|NIO[A-Za-z0-9]*|GRDB|ServiceLifecycle" "layers 0 to 2 know no gRPC, protobuf, NIO or SQL"
 refuse "SPIFFE SPIFFEFederation SPIFFEGRPC SPIFFEHTTPClient SPIFFEHummingbird SPIFFETLS WorkloadAPI AccessTokens ServiceAuthorization AuthorizationGRPC AuthorizationHTTPClient AuthorizationHummingbird" "IdentityServer|IdentityAgent|Authority|Datastore|Registration|NodeAttestation|AccessGrants" \
     "what services link never imports a server-side module"

@@ -35,18 +35,39 @@ struct FullDisk {
         #expect(try await deployment.run(["token", "generate"]).status == 1)
         #expect(server.isRunning)
         #expect(try await deployment.signet("entry", "count").outputText == "1 registration entry\n")
-        // What needs no disk goes on.
-        try await deployment.signet("x509", "mint", "--spiffe-id", deployment.id("/minted"))
+        // What needs no disk goes on, and so does what cannot be recorded: more than fits in the last page.
+        for _ in 1...20 { try await deployment.signet("x509", "mint", "--spiffe-id", deployment.id("/minted")) }
         #expect(
             try await deployment.signet("workload", "fetch", "x509").outputText.contains(deployment.id("/before")))
 
         try FileManager.default.removeItem(atPath: filling)
         #expect(try await deployment.run(create + [deployment.id("/after")]).status == 0)
+        try await deployment.signet("x509", "mint", "--spiffe-id", deployment.id("/minted-after"))
+        try await Self.expectGap(
+            in: "/proc/\(server.pid)/root\(data)/audit.jsonl", of: deployment, log: server.log)
         let entries = try await deployment.signet("entry", "show", "--output", "json").outputText
         #expect(entries.contains("/before") && entries.contains("/after"))
         #expect(!entries.contains("/full-"))
         #expect(await agent.stop() == 0)
         #expect(await server.stop() == 0)
+    }
+
+    /// Every record that is missing is counted, no line is broken, and the log says so once.
+    private static func expectGap(in file: String, of deployment: Deployment, log: String) async throws {
+        let query = ["audit", "query", "--file", file, "--output", "json"]
+        let all = try await deployment.run(query)
+        #expect(all.status == 0)
+        #expect(all.errorText == "")
+        let gaps = try await deployment.run(query + ["--decision", "lost"]).outputText
+        let count = try #require(gaps.firstMatch(of: #/"count":(\d+)/#).flatMap { Int($0.output.1) })
+        #expect(gaps.split(separator: "\n").count == 1)
+        let minted = try await deployment.run(query + ["--subject", deployment.id("/minted")]).outputText
+        #expect(count + minted.split(separator: "\n").count >= 20)
+        #expect(count > 0)
+        let after = try await deployment.run(query + ["--subject", deployment.id("/minted-after")]).outputText
+        #expect(after.split(separator: "\n").count == 1)
+        #expect(log.matches(of: #/audit records cannot be written/#).count == 1)
+        #expect(log.matches(of: #/audit records are written again/#).count == 1)
     }
 
     /// Writes a file until not a byte more fits.

@@ -8,7 +8,9 @@ struct LogsKeepSecrets {
 
     @Test("a whole run at the most verbose level writes no private key, no unused join token and no JWT")
     func wholeRun() async throws {
-        let deployment = try Deployment(server: Self.loud, agent: Self.loud.merging(["log_format": "json"]) { $1 })
+        let oauth = ["oauth": "{ issuer: https://tokens.example.org, bind_address: 127.0.0.1, bind_port: 0 }"]
+        let deployment = try Deployment(
+            server: Self.loud.merging(oauth) { $1 }, agent: Self.loud.merging(["log_format": "json"]) { $1 })
         let server = try await deployment.startServer()
         let unused = try await deployment.newToken()
         let invented = "c0ffee00-0000-4000-8000-00000000beef"
@@ -21,6 +23,7 @@ struct LogsKeepSecrets {
         let agentID = try await deployment.agentID()
         try await deployment.register("/workload", selector: Deployment.ownSelector)
         var secrets = try await self.issue(deployment)
+        secrets += try await self.issueTokens(deployment)
         secrets += [.init(name: "an unused join token", bytes: Array(unused.utf8))]
         secrets += [.init(name: "an unknown join token", bytes: Array(invented.utf8))]
         for file in ["server-data/keys.json", "agent-data/agent-keys.json"] {
@@ -38,7 +41,11 @@ struct LogsKeepSecrets {
         #expect(String(decoding: serverLog, as: UTF8.self).contains(" DEBUG "))
         #expect(String(decoding: serverLog, as: UTF8.self).contains(agentID))
         #expect(String(decoding: agentLog, as: UTF8.self).contains(agentID))
-        for (name, log) in ["server": serverLog, "agent": agentLog, "refused agent": refusedLog] {
+        let records = try deployment.directory.read("server-data/audit.jsonl")
+        #expect(String(decoding: records, as: UTF8.self).contains(#""decision":"refused","kind":"access_token""#))
+        for (name, log) in [
+            "server": serverLog, "agent": agentLog, "refused agent": refusedLog, "audit file": records,
+        ] {
             #expect(scan.findings(in: log) == [], "in the log of the \(name)")
             // Once used, a token is the agent's name; before that it is in no log.
             let rest = String(decoding: log, as: UTF8.self).replacing("/spire/agent/join_token/\(token)", with: "")
@@ -80,6 +87,23 @@ struct LogsKeepSecrets {
         }
         #expect(try await deployment.signet("workload", "fetch", "x509").outputText.contains(id))
         return secrets
+    }
+
+    /// Has access tokens issued and refused, and returns what is secret of them.
+    private func issueTokens(_ deployment: Deployment) async throws -> [SecretScan.Secret] {
+        try await deployment.signet(
+            "service", "create", "--name", "payments", "--spiffe-id", deployment.id("/payments"), "--owner", "team")
+        try await deployment.signet(
+            "grant", "create", "--from", deployment.id("/workload"), "--to", "payments", "--scope", "a")
+        let fetch = ["workload", "fetch", "token", "--audience"]
+        let fetched = try await deployment.run(fetch + ["payments", "--scope", "a"])
+        let token = try #require(
+            fetched.outputText.firstMatch(of: #/eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)/#),
+            "\(fetched.errorText)")
+        #expect(try await deployment.run(fetch + ["payments", "--scope", "b"]).status == 1)
+        // A token where the name of a service belongs.
+        #expect(try await deployment.run(fetch + [String(token.output.0)]).status == 1)
+        return [.init(name: "an access token", bytes: Array(token.output.1.utf8))]
     }
 
     private static func keys(inFile content: [UInt8], name: String) throws -> [SecretScan.Secret] {

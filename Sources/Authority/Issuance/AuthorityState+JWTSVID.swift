@@ -34,7 +34,8 @@ extension AuthorityState {
             "iat": .number(JSONNumber(lifetime.issuedAt.wholeSecondsSince1970)),
         ]
         if let jwtIssuer { claims["iss"] = .string(jwtIssuer) }
-        if includeJTI { claims["jti"] = .string(UUID().uuidString.lowercased()) }
+        let tokenID = includeJTI ? UUID().uuidString.lowercased() : nil
+        if let tokenID { claims["jti"] = .string(tokenID) }
 
         let token: String
         do {
@@ -49,7 +50,7 @@ extension AuthorityState {
         let maxBytes = UnverifiedJWT.maxTokenBytes
         guard token.utf8.count <= maxBytes else { throw .tokenTooLong(maxBytes: maxBytes) }
         return IssuedJWTSVID(
-            id: id, token: token, keyID: self.jwt.keyID, issuedAt: lifetime.issuedAt,
+            id: id, token: token, keyID: self.jwt.keyID, tokenID: tokenID, issuedAt: lifetime.issuedAt,
             expiresAt: lifetime.expiresAt, clamped: lifetime.clamped)
     }
 

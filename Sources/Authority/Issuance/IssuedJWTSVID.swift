@@ -8,6 +8,8 @@ package struct IssuedJWTSVID: Sendable, Hashable {
     package let token: String
     /// The `kid` of the authority that signed it.
     package let keyID: String
+    /// Its `jti`, where it has one.
+    package let tokenID: String?
     package let issuedAt: Date
     package let expiresAt: Date
     /// Whether it expires before what was asked for, together with its authority.

@@ -1,4 +1,5 @@
 import AccessGrants
+import Audit
 import Authority
 import FoundationEssentials
 import HTTPTypes
@@ -104,19 +105,31 @@ struct AuthorizationServer: Sendable {
     {
         let request = OAuthRequest(head, peer: peer)
         var client: OAuthClient?
+        let start = ContinuousClock.now
+        var event = self.event(head, peer)
         do {
             let form = try self.form(head, body)
+            event.audience = (form["resource"] ?? form["audience"]).map { [$0] } ?? []
+            event.scope = form["scope"]
             let now = self.plane.instants.now()
             let authenticated = try self.authenticator.client(of: request, form, now: now)
             client = authenticated
+            event.subject = authenticated.id.uri
+            event.peer = authenticated.id.uri
             switch endpoint {
-            case .token: return try self.token(form, authenticated, now: now)
+            case .token:
+                let issued = try self.token(form, authenticated, now: now)
+                event.note(issued)
+                self.plane.record(event, .issued, since: start)
+                return .secret(issued.members)
             case .revocation: return try await self.revocation(form, authenticated)
             case .introspection: return try self.introspection(form, authenticated, now: now)
             }
         } catch {
             let refusal =
                 error as? OAuthError ?? OAuthError(.temporarilyUnavailable, "internal", "the server failed: try again")
+            event.reason = refusal.reason
+            if endpoint != .introspection { self.plane.record(event, .refused, since: start) }
             return self.refuse(endpoint, refusal, request, client)
         }
     }
@@ -125,7 +138,19 @@ struct AuthorizationServer: Sendable {
     func refuseBody(_ endpoint: Endpoint, _ head: HTTPRequest, _ failure: BodyFailure, peer: VerifiedX509SVID?)
         -> OAuthAnswer
     {
-        self.refuse(endpoint, failure.error, OAuthRequest(head, peer: peer), nil).ending(failure.status)
+        var event = self.event(head, peer)
+        event.reason = failure.error.reason
+        if endpoint != .introspection { self.plane.record(event, .refused, since: ContinuousClock.now) }
+        return self.refuse(endpoint, failure.error, OAuthRequest(head, peer: peer), nil).ending(failure.status)
+    }
+
+    /// The record of a request, before anything is known of it.
+    private func event(_ head: HTTPRequest, _ peer: VerifiedX509SVID?) -> AuditEvent {
+        var event = AuditEvent(
+            time: self.plane.instants.now(), decision: .refused, kind: .accessToken,
+            route: String((head.path ?? "").prefix { $0 != "?" }), peer: peer?.id.uri)
+        event.issuer = self.issuer.text
+        return event
     }
 
     private func form(_ head: HTTPRequest, _ body: [UInt8]) throws(OAuthError) -> FormParameters {
@@ -143,7 +168,8 @@ struct AuthorizationServer: Sendable {
         }
     }
 
-    private func token(_ form: FormParameters, _ client: OAuthClient, now: Date) throws(OAuthError) -> OAuthAnswer {
+    private func token(_ form: FormParameters, _ client: OAuthClient, now: Date) throws(OAuthError) -> IssuedAccessToken
+    {
         let issued = try self.tokenEndpoint.issue(self.tokenEndpoint.wish(form), to: client, now: now)
         self.plane.logger.info(
             "access token issued",
@@ -153,7 +179,7 @@ struct AuthorizationServer: Sendable {
                 LogKey.tokenID: "\(issued.content.id)", LogKey.keyID: "\(issued.keyID)",
                 LogKey.expiresAt: "\(issued.content.expiresAt.secondsSinceEpoch)",
             ])
-        return .secret(issued.members)
+        return issued
     }
 
     private func revocation(_ form: FormParameters, _ client: OAuthClient) async throws -> OAuthAnswer {

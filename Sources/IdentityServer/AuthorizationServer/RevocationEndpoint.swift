@@ -24,7 +24,8 @@ struct RevocationEndpoint: Sendable {
         }
         do {
             _ = try await self.plane.revoke(
-                .token(token.claims.tokenID), reason: "revoked by the client", by: .peer(client.id))
+                .token(token.claims.tokenID), reason: "revoked by the client", by: .peer(client.id),
+                route: AuthorizationServerMetadata.revocationPath)
         } catch {
             throw OAuthError(.temporarilyUnavailable, "not_stored", "the revocation could not be stored: try again")
         }

@@ -36,7 +36,7 @@ struct AccessService: Sendable {
             let service = try RegisteredService(
                 request.service, in: self.plane.trustDomain, createdBy: call.caller.actor,
                 now: self.plane.instants.now())
-            try await self.plane.changeAccess(by: call.caller.actor) { policy in
+            try await self.plane.changeAccess(by: call.caller.actor, route: call.context.path) { policy in
                 if policy.services[service.name] != nil { throw AccessRefusal.serviceExists(service.name) }
                 return ([.putService(service)], ())
             }
@@ -67,7 +67,7 @@ struct AccessService: Sendable {
     ) async throws -> Signet_Server_V1_DeleteServiceResponse {
         try await self.answer {
             let name = try ServiceName(parsing: request.name)
-            let count = try await self.plane.changeAccess(by: call.caller.actor) { policy in
+            let count = try await self.plane.changeAccess(by: call.caller.actor, route: call.context.path) { policy in
                 let grants = request.deleteGrants ? policy.grants(to: name) : []
                 return (grants.map { .deleteGrant(id: $0.id) } + [.deleteService(name)], grants.count)
             }
@@ -86,7 +86,9 @@ struct AccessService: Sendable {
                 request.grant, id: self.plane.entryIDs.next(now: now), in: self.plane.trustDomain,
                 createdBy: call.caller.actor, now: now)
             guard grant.isInForce(at: now) else { throw RPCError.invalid("not_after: has passed") }
-            try await self.plane.changeAccess(by: call.caller.actor) { _ in ([.putGrant(grant)], ()) }
+            try await self.plane.changeAccess(by: call.caller.actor, route: call.context.path) { _ in
+                ([.putGrant(grant)], ())
+            }
             return grant.proto
         }
     }
@@ -125,7 +127,9 @@ struct AccessService: Sendable {
         _ request: Signet_Server_V1_DeleteGrantRequest, _ call: Call
     ) async throws -> Signet_Server_V1_DeleteGrantResponse {
         try await self.answer {
-            try await self.plane.changeAccess(by: call.caller.actor) { _ in ([.deleteGrant(id: request.id)], ()) }
+            try await self.plane.changeAccess(by: call.caller.actor, route: call.context.path) { _ in
+                ([.deleteGrant(id: request.id)], ())
+            }
             return .init()
         }
     }
@@ -168,7 +172,7 @@ struct AccessService: Sendable {
             if request.dryRun {
                 steps = try self.plane.registry.access.steps(toward: policy)
             } else {
-                steps = try await self.plane.changeAccess(by: call.caller.actor) { access in
+                steps = try await self.plane.changeAccess(by: call.caller.actor, route: call.context.path) { access in
                     let steps = try access.steps(toward: policy)
                     return (steps.map(\.change), steps)
                 }

@@ -1,5 +1,6 @@
 import AccessGrants
 import AccessTokens
+import Audit
 import Authority
 import ControlPlaneProtos
 import FoundationEssentials
@@ -23,7 +24,9 @@ struct AccessTokenService: Sendable {
     private typealias Writer = RPCWriter<Signet_Agent_V1_TokenState>
 
     func register(in routes: inout ControlPlaneRoutes) {
-        routes.unary(AccessTokenMethods.issueAccessToken, self.issueAccessToken)
+        routes.unary(AccessTokenMethods.issueAccessToken) { request, call in
+            try await self.plane.recording(.accessToken, call) { try self.issueAccessToken(request, call, &$0) }
+        }
         routes.serverStream(AccessTokenMethods.watchTokenState) { request, call, writer in
             try await self.watchTokenState(request, call, writer)
         }
@@ -33,27 +36,35 @@ struct AccessTokenService: Sendable {
 
     /// Issues a token to the workload of an entry that the calling agent is authorised for.
     func issueAccessToken(
-        _ request: Signet_Agent_V1_IssueAccessTokenRequest, _ call: Call
+        _ request: Signet_Agent_V1_IssueAccessTokenRequest, _ call: Call, _ event: inout AuditEvent
     ) throws -> Signet_Agent_V1_IssueAccessTokenResponse {
         let agent = try call.agent
         let tokens = try self.tokens
         let entry = self.plane.registry.authorizedEntries(
             [request.entryID], for: agent.id, now: self.plane.instants.now())[request.entryID]
-        guard let entry else { throw RPCError(code: .notFound, message: SVIDRefusal.entryNotFound.message) }
+        guard let entry else {
+            event.reason = SVIDRefusal.entryNotFound.label
+            throw RPCError(code: .notFound, message: SVIDRefusal.entryNotFound.message)
+        }
+        event.issuer = tokens.issuance.issuer.text
+        event.subject = entry.spiffeID.uri
         guard request.audience.utf8.count <= AudienceURI.maxBytes else {
             throw RPCError.invalid("the audience is longer than \(AudienceURI.maxBytes) bytes")
         }
+        event.audience = [request.audience]
         guard [0, 32].contains(request.certificateSha256.count) else {
             throw RPCError.invalid("certificate_sha256 has 32 bytes")
         }
         let issued: IssuedAccessToken
         let scopes = try ScopeSet(requested: request.scopes)
+        event.scope = scopes?.text
         do throws(TokenRefusal) {
             issued = try tokens.issuance.issue(
                 to: entry.spiffeID, audience: request.audience, scopes: scopes,
                 certificateSHA256: request.certificateSha256.isEmpty ? nil : Array(request.certificateSha256),
                 now: self.plane.instants.now())
         } catch {
+            event.reason = error.label
             self.plane.logger.debug(
                 "access token refused",
                 metadata: [
@@ -62,6 +73,7 @@ struct AccessTokenService: Sendable {
                 ])
             throw RPCError(refused: error)
         }
+        event.note(issued)
         return .with {
             $0.accessToken = issued.token
             $0.issuedAt = issued.content.issuedAt.secondsSinceEpoch

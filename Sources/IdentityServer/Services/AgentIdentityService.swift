@@ -1,3 +1,4 @@
+import Audit
 import Authority
 import ControlPlaneProtos
 import FoundationEssentials
@@ -17,8 +18,14 @@ struct AgentIdentityService: Sendable {
     let plane: ControlPlane
 
     func register(in routes: inout ControlPlaneRoutes) {
-        routes.bidirectional(AgentMethods.attestAgent, self.attestAgent)
-        routes.unary(AgentMethods.renewAgent, self.renewAgent)
+        routes.bidirectional(AgentMethods.attestAgent) { requests, call, writer in
+            try await self.plane.recording(.agent, call) {
+                try await self.attestAgent(requests, call, writer, &$0)
+            }
+        }
+        routes.unary(AgentMethods.renewAgent) { request, call in
+            try await self.plane.recording(.agent, call) { try await self.renewAgent(request, call, &$0) }
+        }
         routes.unary(AgentMethods.postStatus, self.postStatus)
     }
 
@@ -27,7 +34,7 @@ struct AgentIdentityService: Sendable {
     /// Attests an agent by the evidence of its first message and gives it its first X509-SVID.
     func attestAgent(
         _ requests: RPCRequests<Spire_Api_Server_Agent_V1_AttestAgentRequest>, _ call: Call,
-        _ writer: RPCWriter<Spire_Api_Server_Agent_V1_AttestAgentResponse>
+        _ writer: RPCWriter<Spire_Api_Server_Agent_V1_AttestAgentResponse>, _ event: inout AuditEvent
     ) async throws {
         var iterator = requests.makeAsyncIterator()
         let params = try Self.checked(await iterator.next())
@@ -36,6 +43,8 @@ struct AgentIdentityService: Sendable {
         }
         let (agent, svid) = try await self.attest(
             byJoinToken: params.data.payload, certificateRequest: params.params.csr)
+        // Only now: before it was used, the name of the agent is a secret.
+        event.note(svid)
         call.context.logger.info(
             "agent attested",
             metadata: [
@@ -114,9 +123,10 @@ struct AgentIdentityService: Sendable {
     ///
     /// The current one stays good until the next is used for the first time.
     func renewAgent(
-        _ request: Spire_Api_Server_Agent_V1_RenewAgentRequest, _ call: Call
+        _ request: Spire_Api_Server_Agent_V1_RenewAgentRequest, _ call: Call, _ event: inout AuditEvent
     ) async throws -> Spire_Api_Server_Agent_V1_RenewAgentResponse {
         let agent = try call.agent
+        event.subject = agent.id.uri
         guard !agent.canReattest else {
             throw RPCError(deniedWith: "agent must reattest instead of renew", .agentMustReattest)
         }
@@ -125,6 +135,7 @@ struct AgentIdentityService: Sendable {
         let publicKey = try CertificateRequest.publicKey(request.params.csr)
         let svid = try self.issue(agent.id, publicKey, now: self.plane.instants.now())
         guard try await self.plane.addPending(svid, to: agent.id) else { throw RPCError.agentNotFound }
+        event.note(svid)
         self.plane.logger.info(
             "agent certificate renewed",
             metadata: [LogKey.agentID: "\(agent.id)", LogKey.serialNumber: "\(svid.serialNumber)"])

@@ -67,7 +67,9 @@ struct AgentService: Sendable {
         _ request: Spire_Api_Server_Agent_V1_BanAgentRequest, _ call: Call
     ) async throws -> Google_Protobuf_Empty {
         let id = try self.agentID(request.id, isPresent: request.hasID)
-        guard try await self.plane.ban(id, by: call.caller.actor) else { throw RPCError.agentNotFound }
+        guard try await self.plane.ban(id, by: call.caller.actor, route: call.context.path) else {
+            throw RPCError.agentNotFound
+        }
         return Google_Protobuf_Empty()
     }
 
@@ -78,7 +80,9 @@ struct AgentService: Sendable {
         _ request: Spire_Api_Server_Agent_V1_DeleteAgentRequest, _ call: Call
     ) async throws -> Google_Protobuf_Empty {
         let id = try self.agentID(request.id, isPresent: request.hasID)
-        guard try await self.plane.evict(id, by: call.caller.actor) else { throw RPCError.agentNotFound }
+        guard try await self.plane.evict(id, by: call.caller.actor, route: call.context.path) else {
+            throw RPCError.agentNotFound
+        }
         return Google_Protobuf_Empty()
     }
 

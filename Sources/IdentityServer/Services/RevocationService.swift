@@ -35,7 +35,9 @@ struct RevocationService: Sendable {
             throw RPCError.invalid("reason: \(AccessRuleError.invalidText)")
         }
         do {
-            return try await self.plane.revoke(target, reason: request.reason, by: call.caller.actor).proto
+            return try await self.plane.revoke(
+                target, reason: request.reason, by: call.caller.actor, route: call.context.path
+            ).proto
         } catch let refusal as RevocationRefusal {
             throw RPCError(refused: refusal)
         }

@@ -1,3 +1,4 @@
+import Audit
 import Authority
 import ControlPlaneProtos
 import FoundationEssentials
@@ -16,21 +17,28 @@ struct SVIDService: Sendable {
     let plane: ControlPlane
 
     func register(in routes: inout ControlPlaneRoutes) {
-        routes.unary(SVIDMethods.mintX509SVID, self.mintX509SVID)
-        routes.unary(SVIDMethods.mintJWTSVID, self.mintJWTSVID)
+        routes.unary(SVIDMethods.mintX509SVID) { request, call in
+            try await self.plane.recording(.x509SVID, call) { try self.mintX509SVID(request, call, &$0) }
+        }
+        routes.unary(SVIDMethods.mintJWTSVID) { request, call in
+            try await self.plane.recording(.jwtSVID, call) { try self.mintJWTSVID(request, call, &$0) }
+        }
         routes.unary(SVIDMethods.batchNewX509SVID, self.batchNewX509SVID)
-        routes.unary(SVIDMethods.newJWTSVID, self.newJWTSVID)
+        routes.unary(SVIDMethods.newJWTSVID) { request, call in
+            try await self.plane.recording(.jwtSVID, call) { try self.newJWTSVID(request, call, &$0) }
+        }
     }
 
     // MARK: Minting
 
     /// Signs the request of an administrator: its one URI SAN and its DNS names count, besides the key.
     func mintX509SVID(
-        _ request: Spire_Api_Server_Svid_V1_MintX509SVIDRequest, _ call: Call
+        _ request: Spire_Api_Server_Svid_V1_MintX509SVIDRequest, _ call: Call, _ event: inout AuditEvent
     ) throws -> Spire_Api_Server_Svid_V1_MintX509SVIDResponse {
         guard !request.csr.isEmpty else { throw RPCError.invalid("missing CSR") }
         let ttl = try self.lifetime(request.ttl, default: self.plane.lifetimes.x509SVID)
         let wanted = try CertificateRequest(minting: request.csr, in: self.plane.trustDomain)
+        event.subject = wanted.id.uri
         let svid: IssuedX509SVID
         do throws(IssuanceError) {
             svid = try self.plane.authority.current.issueX509SVID(
@@ -39,6 +47,7 @@ struct SVIDService: Sendable {
         } catch {
             throw self.status(of: error, issuing: "X509-SVID", of: wanted.id)
         }
+        event.note(svid)
         self.plane.logger.info(
             "X509-SVID minted",
             metadata: [
@@ -49,18 +58,21 @@ struct SVIDService: Sendable {
     }
 
     func mintJWTSVID(
-        _ request: Spire_Api_Server_Svid_V1_MintJWTSVIDRequest, _ call: Call
-    ) async throws -> Spire_Api_Server_Svid_V1_MintJWTSVIDResponse {
+        _ request: Spire_Api_Server_Svid_V1_MintJWTSVIDRequest, _ call: Call, _ event: inout AuditEvent
+    ) throws -> Spire_Api_Server_Svid_V1_MintJWTSVIDResponse {
         let id: SPIFFEID
         do throws(SPIFFEIDRefusal) {
             id = try request.id.parsed(as: .workload, in: self.plane.trustDomain, isPresent: request.hasID)
         } catch {
             throw RPCError.invalid("invalid SPIFFE ID: \(error.message)")
         }
+        event.subject = id.uri
         let ttl = try self.lifetime(request.ttl, default: self.plane.lifetimes.jwtSVID)
         let audience = try Self.checkedAudience(request.audience)
+        event.audience = audience
         let svid = try self.issueJWTSVID(
             id, audience, ttl: ttl, includeJTI: false, now: self.plane.instants.now())
+        event.note(svid)
         self.plane.logger.info(
             "JWT-SVID minted",
             metadata: [
@@ -86,24 +98,29 @@ struct SVIDService: Sendable {
         let now = self.plane.instants.now()
         return .with {
             $0.results = request.params.map { params in
-                .init(self.newX509SVID(params, entries, authority, now: now))
+                .init(
+                    self.plane.recordingItem(.x509SVID, call) { event in
+                        self.newX509SVID(params, entries, authority, now: now, &event)
+                    })
             }
         }
     }
 
     private func newX509SVID(
         _ params: Spire_Api_Server_Svid_V1_NewX509SVIDParams, _ entries: [String: RegistrationEntry],
-        _ authority: AuthorityState, now: Date
+        _ authority: AuthorityState, now: Date, _ event: inout AuditEvent
     ) -> Result<Spire_Api_Types_X509SVID, SVIDRefusal> {
         guard !params.entryID.isEmpty else { return .failure(.missingEntryID) }
         guard !params.csr.isEmpty else { return .failure(.missingCSR) }
         guard let entry = entries[params.entryID] else { return .failure(.entryNotFound) }
+        event.subject = entry.spiffeID.uri
         do {
             let wanted = entry.x509SVIDTTL ?? self.plane.lifetimes.x509SVID
             let svid = try authority.issueX509SVID(
                 id: entry.spiffeID, publicKey: CertificateRequest.publicKey(params.csr), dnsNames: entry.dnsNames,
                 ttl: wanted, now: now)
             if svid.clamped { self.report(wanted: wanted, granted: svid.expiresAt, entry, now: now) }
+            event.note(svid)
             return .success(svid.proto(id: entry.spiffeID))
         } catch let refusal as CertificateRequestRefusal {
             return .failure(.request(refusal))
@@ -116,17 +133,21 @@ struct SVIDService: Sendable {
 
     /// Signs a JWT-SVID for a workload of an agent.
     func newJWTSVID(
-        _ request: Spire_Api_Server_Svid_V1_NewJWTSVIDRequest, _ call: Call
+        _ request: Spire_Api_Server_Svid_V1_NewJWTSVIDRequest, _ call: Call, _ event: inout AuditEvent
     ) throws -> Spire_Api_Server_Svid_V1_NewJWTSVIDResponse {
         guard let entry = try self.entries([request.entryID], for: call)[request.entryID] else {
+            event.reason = SVIDRefusal.entryNotFound.label
             throw RPCError(code: .notFound, message: SVIDRefusal.entryNotFound.message)
         }
+        event.subject = entry.spiffeID.uri
         let audience = try Self.checkedAudience(request.audience)
+        event.audience = audience
         let now = self.plane.instants.now()
         let wanted = entry.jwtSVIDTTL ?? self.plane.lifetimes.jwtSVID
         let svid = try self.issueJWTSVID(
             entry.spiffeID, audience, ttl: wanted, includeJTI: entry.jwtSVIDIncludeJTI, now: now)
         if svid.clamped { self.report(wanted: wanted, granted: svid.expiresAt, entry, now: now) }
+        event.note(svid)
         return .with { $0.svid = svid.proto(id: entry.spiffeID, hint: entry.hint) }
     }
 

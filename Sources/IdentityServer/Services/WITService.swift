@@ -1,3 +1,4 @@
+import Audit
 import Authority
 import ControlPlaneProtos
 import FoundationEssentials
@@ -17,13 +18,15 @@ struct WITService: Sendable {
     let plane: ControlPlane
 
     func register(in routes: inout ControlPlaneRoutes) {
-        routes.unary(SVIDMethods.mintWITSVID, self.mintWITSVID)
+        routes.unary(SVIDMethods.mintWITSVID) { request, call in
+            try await self.plane.recording(.witSVID, call) { try self.mintWITSVID(request, call, &$0) }
+        }
         routes.unary(SVIDMethods.batchNewWITSVID, self.batchNewWITSVID)
     }
 
     /// Signs a token for a key that an administrator sends.
     func mintWITSVID(
-        _ request: Spire_Api_Server_Svid_V1_MintWITSVIDRequest, _ call: Call
+        _ request: Spire_Api_Server_Svid_V1_MintWITSVIDRequest, _ call: Call, _ event: inout AuditEvent
     ) throws -> Spire_Api_Server_Svid_V1_MintWITSVIDResponse {
         let id: SPIFFEID
         do throws(SPIFFEIDRefusal) {
@@ -31,6 +34,7 @@ struct WITService: Sendable {
         } catch {
             throw RPCError.invalid("invalid SPIFFE ID: \(error.message)")
         }
+        event.subject = id.uri
         guard request.ttl >= 0 else { throw RPCError.invalid("ttl is negative") }
         let ttl = request.ttl == 0 ? self.plane.lifetimes.witSVID : .seconds(Int64(request.ttl))
         let confirmation = try WITConfirmation(
@@ -45,6 +49,7 @@ struct WITService: Sendable {
                 "SVID not issued", metadata: [LogKey.spiffeID: "\(id)", LogKey.error: "\(error)"])
             throw RPCError(code: .internalError, message: "failed to sign WIT-SVID")
         }
+        event.note(svid)
         self.plane.logger.info(
             "WIT-SVID minted",
             metadata: [
@@ -70,7 +75,10 @@ struct WITService: Sendable {
         let authority = self.plane.authority.current
         return .with {
             $0.results = request.params.map { params in
-                .init(self.newWITSVID(params, entries, authority, now: now))
+                .init(
+                    self.plane.recordingItem(.witSVID, call) { event in
+                        self.newWITSVID(params, entries, authority, now: now, &event)
+                    })
             }
         }
     }
@@ -78,16 +86,18 @@ struct WITService: Sendable {
     /// A token lives as long as the X509-SVID of its entry: both are bound to a key.
     private func newWITSVID(
         _ params: Spire_Api_Server_Svid_V1_NewWITSVIDParams, _ entries: [String: RegistrationEntry],
-        _ authority: AuthorityState, now: Date
+        _ authority: AuthorityState, now: Date, _ event: inout AuditEvent
     ) -> Result<Spire_Api_Types_WITSVID, WITSVIDRefusal> {
         guard !params.entryID.isEmpty else { return .failure(.missingEntryID) }
         guard let entry = entries[params.entryID] else { return .failure(.entryNotFound) }
+        event.subject = entry.spiffeID.uri
         do {
             let confirmation = try WITConfirmation(
                 publicKeyDER: params.publicKey, signingAlgorithm: params.signingAlgorithm)
             let svid = try authority.issueWITSVID(
                 id: entry.spiffeID, confirmation: confirmation,
                 ttl: entry.x509SVIDTTL ?? self.plane.lifetimes.witSVID, now: now)
+            event.note(svid)
             return .success(svid.proto(id: entry.spiffeID, hint: entry.hint))
         } catch let refusal as WITKeyRefusal {
             return .failure(.key(refusal))

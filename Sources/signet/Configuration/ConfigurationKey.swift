@@ -21,7 +21,7 @@ enum ConfigurationSection: String, CaseIterable {
     /// Every key of the section; a key that is not here is refused.
     var keys: [ConfigurationKey] {
         switch self {
-        case .server: Self.serverKeys + Self.oauthKeys + Self.limitKeys + Self.loggingKeys
+        case .server: Self.serverKeys + Self.oauthKeys + Self.auditKeys + Self.limitKeys + Self.loggingKeys
         case .agent: Self.agentKeys + Self.limitKeys + Self.loggingKeys
         }
     }
@@ -64,6 +64,13 @@ enum ConfigurationSection: String, CaseIterable {
         .init("oauth.token_ttl", "5m–15m", "default 10m"),
         .init("oauth.signing_algorithm", "ES256|ES384|RS256|EdDSA", "default ES256"),
         .init("oauth.key_ttl", "duration", "how long a signing key lives, 90m or more; default 24h"),
+    ]
+
+    private static let auditKeys: [ConfigurationKey] = [
+        .init("audit.file", "path", "records as JSON lines; default: audit.jsonl in data_dir"),
+        .init("audit.max_file_bytes", "65536–1073741824", "then it is put aside as .1, .2, …; default 16 MiB"),
+        .init("audit.max_files", "1–100", "of them the oldest go; default 8"),
+        .init("audit.standard_output", "true|false", "records on standard output, too; default false"),
     ]
 
     private static let agentKeys: [ConfigurationKey] = [

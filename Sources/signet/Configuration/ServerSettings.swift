@@ -18,6 +18,7 @@ struct ServerSettings {
     let tokenKeys: TokenKeyConfiguration?
     let dataDirectory: String
     let keyStorage: KeyStorage
+    let audit: AuditSettings
     let logging: LoggingSettings
 
     /// Reads the section `server`; the keys and their defaults are listed in ``ConfigurationSection/keys``.
@@ -44,6 +45,7 @@ struct ServerSettings {
         self.server = server
 
         self.dataDirectory = try settings.folder("data_dir", default: DefaultPath.serverData)
+        self.audit = try settings.audit(dataDirectory: self.dataDirectory)
         self.keyStorage = try settings.choice("key_manager", default: KeyStorage.disk)
         self.logging = try LoggingSettings(settings)
         try self.checkLifetimes()

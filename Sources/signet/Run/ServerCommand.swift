@@ -1,6 +1,7 @@
 import AccessGrants
 import AccessTokens
 import ArgumentParser
+import Audit
 import Authority
 import Datastore
 import IdentityServer
@@ -56,11 +57,17 @@ struct ServerRun: AsyncParsableCommand {
         let server = IdentityServer(
             configuration: settings.server, authority: authority, tokenKeys: tokenKeys, entries: datastore,
             changeLog: datastore,
-            nodes: datastore, joinTokens: datastore, access: datastore, revocations: datastore, instants: .system,
-            logger: logger)
+            nodes: datastore, joinTokens: datastore, access: datastore, revocations: datastore,
+            audit: try Self.audit(settings.audit, logger: logger), instants: .system, logger: logger)
         try await ServiceGroup(
             services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
         ).run()
+    }
+
+    private static func audit(_ settings: AuditSettings, logger: Logger) throws -> AuditTrail {
+        let file = try RotatingFile(
+            path: settings.path, maxBytes: settings.maxFileBytes, maxFiles: settings.maxFiles)
+        return AuditTrail(settings.standardOutput ? [file, StandardOutputAudit()] : [file], logger: logger)
     }
 }
 

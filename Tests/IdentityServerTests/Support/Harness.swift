@@ -1,5 +1,6 @@
 import AccessGrants
 import AccessTokens
+import Audit
 import Authority
 import ControlPlaneProtos
 import Datastore
@@ -26,6 +27,7 @@ struct ControlPlaneUnderTest: Sendable {
     /// Of the authorization server, where it has an endpoint.
     let httpsPort: Int?
     let log: LogRecorder
+    let audit: AuditRecorder
     let database: FaultyDatabase
     /// Begins a graceful shutdown.
     let shutDown: @Sendable () async -> Void
@@ -104,10 +106,12 @@ func withControlPlane<Result: Sendable>(
         defaultX509SVIDTTL: settings.x509SVIDTTL, defaultJWTSVIDTTL: settings.jwtSVIDTTL,
         defaultWITSVIDTTL: settings.witSVIDTTL, agentTTL: settings.agentTTL,
         authorizationServer: authorizationServer)
+    let audit = AuditRecorder()
     let server = IdentityServer(
         configuration: configuration, authority: authority, tokenKeys: tokenKeys, entries: store, changeLog: store,
         nodes: store,
-        joinTokens: store, access: store, revocations: store, instants: time.instants, logger: log.logger)
+        joinTokens: store, access: store, revocations: store,
+        audit: AuditTrail([audit], logger: log.logger), instants: time.instants, logger: log.logger)
     let group = ServiceGroup(services: [server], logger: log.logger)
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await group.run() }
@@ -118,7 +122,7 @@ func withControlPlane<Result: Sendable>(
                 ControlPlaneUnderTest(
                     trustDomain: exampleOrg, time: time, server: server, authority: authority,
                     tokenKeys: tokenKeys, socketPath: configuration.socketPath, port: ports.rpc,
-                    httpsPort: ports.https, log: log,
+                    httpsPort: ports.https, log: log, audit: audit,
                     database: database,
                     shutDown: { await group.triggerGracefulShutdown() }))
         } catch {
