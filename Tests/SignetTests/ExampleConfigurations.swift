@@ -27,7 +27,7 @@ struct ExampleConfigurations {
     private static func known(_ section: String) throws -> Set<String> {
         let source = Self.root.appending(path: "Sources/signet/Configuration/ConfigurationKey.swift")
         let text = try String(contentsOf: source, encoding: .utf8)
-        let own = section == "server" ? ["serverKeys", "oauthKeys"] : ["agentKeys"]
+        let own = section == "server" ? ["serverKeys", "oauthKeys", "auditKeys"] : ["agentKeys"]
         let lists = (own + ["limitKeys", "loggingKeys"]).map { name in
             text.split(separator: "static let \(name): [ConfigurationKey] = [").last?.prefix { $0 != "]" } ?? ""
         }
