@@ -331,7 +331,8 @@ let package = Package(
                 "KeyManagement",
                 "NodeAttestation", "PeerTransport", "ProtoRPC", "Registration", "Rotation", "SPIFFE", "SPIFFETLS",
                 "TestSupport",
-                .crypto, .grpcCore, .grpcPosix, .logging, .nioCore, .nioHTTP1, .nioPosix, .serviceLifecycle,
+                .crypto, .grpcCore, .grpcPosix, .logging, .nioCore, .nioEmbedded, .nioHTTP1, .nioPosix,
+                .serviceLifecycle,
                 .swiftProtobuf, .x509,
             ]),
         tests(

@@ -22,6 +22,7 @@ struct AuthorizationEndpoint: Sendable {
     ) throws {
         guard let endpoint = configuration.authorizationServer?.endpoint, let tokens = plane.tokens else { return nil }
         let policy = PeerPolicy.memberOf(configuration.trustDomain)
+        let quota = ConnectionQuota(limit: AuthorizationListener.maxConnectionsPerNetwork)
         let tls: @Sendable () throws -> [any ChannelHandler]
         switch endpoint.certificate {
         case .files(let certificate, let key):
@@ -32,7 +33,7 @@ struct AuthorizationEndpoint: Sendable {
                 policy: policy, now: plane.instants.now, minimumVersion: configuration.minTLSVersion,
                 applicationProtocols: ["http/1.1"], connectionAge: AuthorizationListener.connectionAge)
             self.files = (files, contents, web)
-            tls = { web.serverHandlers() }
+            tls = { [quota.handler()] + web.serverHandlers() }
         case .ownSVID:
             let contexts = SPIFFETLSContexts(
                 source: identity, policy: policy, now: plane.instants.now,
@@ -42,7 +43,7 @@ struct AuthorizationEndpoint: Sendable {
                     logger.error("server identity not usable", metadata: [LogKey.error: "\(error)"])
                 })
             self.files = nil
-            tls = { try contexts.serverHandlers() }
+            tls = { [quota.handler()] + (try contexts.serverHandlers()) }
         }
         self.listener = AuthorizationListener(
             server: AuthorizationServer(tokens: tokens, plane: plane, health: health), host: endpoint.bindAddress,

@@ -21,8 +21,10 @@ struct AuthorizationListener: Sendable {
     static let bodyTimeout: Duration = .seconds(10)
     /// How old a connection may become, whatever its peer does.
     static let connectionAge = ConnectionAge(maximum: .seconds(600), grace: .seconds(10))
-    /// The most connections, where so many files may be open.
-    static let maxConnections = 1_024
+    /// The most connections, a sixth of the files that may be open.
+    static let maxConnections = min(1_024, max(16, OpenFiles.limit / 6))
+    /// The most connections of one IPv4 address or IPv6 network (/64).
+    static let maxConnectionsPerNetwork = Self.maxConnections / 4
     /// All header fields of a request, one of them, and how many there may be.
     static let maxHeaderBytes = 16_384
     static let maxHeaderFieldBytes = 8_192
@@ -43,8 +45,7 @@ struct AuthorizationListener: Sendable {
         let service = try HTTPServerBuilder.spiffe(tls: self.tls, configuration: Self.http).buildServer(
             configuration: ServerConfiguration(
                 address: .hostname(self.host, port: self.port),
-                availableConnectionsDelegate: MaximumAvailableConnections(
-                    min(Self.maxConnections, max(16, OpenFiles.limit / 6)))),
+                availableConnectionsDelegate: MaximumAvailableConnections(Self.maxConnections)),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: self.logger,
             responder: { request, writer, channel in
                 let answer = await self.answer(request)
