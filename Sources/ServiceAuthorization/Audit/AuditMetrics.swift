@@ -1,5 +1,5 @@
 import AccessTokens
-import Metrics
+public import Metrics
 import SPIFFE
 
 /// Counts decisions with swift-metrics.
@@ -8,28 +8,34 @@ import SPIFFE
 /// `callee`, `decision`; `signet_authorization_unauthorized_total` by `iss` and `kid`, of tokens whose signature was right;
 /// `signet_authorization_validation_seconds`; `signet_authorization_repeated_total` (the hits of the cache).
 public struct AuditMetrics: AuditSink {
-    public init() {}
+    private let factory: any MetricsFactory
+
+    /// - Parameter factory: Default: the one that the process has chosen until now.
+    public init(factory: any MetricsFactory = MetricsSystem.factory) {
+        self.factory = factory
+    }
 
     public func record(_ event: AuthorizationEvent) {
         let decision = ("decision", event.decision.rawValue)
         Counter(
             label: "signet_authorization_decisions_total",
-            dimensions: [decision, ("reason", event.reason ?? ""), ("route", event.route)]
+            dimensions: [decision, ("reason", event.reason ?? ""), ("route", event.route)], factory: self.factory
         ).increment()
         // What a token says is counted only when it was signed, so that nobody can invent new series.
         if let claims = event.claims {
             Counter(
                 label: "signet_authorization_calls_total",
-                dimensions: [("caller", claims.subject.uri), ("callee", claims.audience), decision]
+                dimensions: [("caller", claims.subject.uri), ("callee", claims.audience), decision],
+                factory: self.factory
             ).increment()
             if event.decision != .accepted, let keyID = event.keyID {
                 Counter(
                     label: "signet_authorization_unauthorized_total",
-                    dimensions: [("iss", claims.issuer), ("kid", keyID)]
+                    dimensions: [("iss", claims.issuer), ("kid", keyID)], factory: self.factory
                 ).increment()
             }
         }
-        Timer(label: "signet_authorization_validation_seconds").record(duration: event.latency)
-        if event.isRepeated { Counter(label: "signet_authorization_repeated_total").increment() }
+        Timer(label: "signet_authorization_validation_seconds", factory: self.factory).record(duration: event.latency)
+        if event.isRepeated { Counter(label: "signet_authorization_repeated_total", factory: self.factory).increment() }
     }
 }

@@ -1,7 +1,9 @@
 import AccessTokens
 import FoundationEssentials
 import SPIFFE
+import TestSupport
 import Testing
+import X509
 
 @Suite("Revocations in force", .timeLimit(.minutes(1)))
 struct RevocationStateTests {
@@ -27,6 +29,33 @@ struct RevocationStateTests {
         #expect(target("b2", 100, 299) == .subject(orders))
         #expect(target("b2", 101, 299) == nil)
         #expect(target("b2", 100, 300) == nil)
+    }
+
+    @Test("the certificate of a peer is found by its serial number, by its subject and by when it was issued")
+    func peers() throws {
+        let authority = try TestAuthority(trustDomain: "example.org")
+        func peer(_ uri: String) throws -> VerifiedX509SVID {
+            let identity = try authority.x509Identity(id: uri)
+            return try VerifiedX509SVID.validate(
+                identity.svid.certificates, bundles: identity.bundles, now: authority.now)
+        }
+        let (orders, other) = (try peer("spiffe://example.org/orders"), try peer("spiffe://example.org/other"))
+        let issued = try #require(orders.chain.first).notValidBefore
+        let end = authority.now.addingTimeInterval(900)
+        func state(_ target: Revocation.Target, at moment: Date) throws -> RevocationState {
+            try RevocationState([Revocation(target, revokedAt: moment, expiresAt: end)], now: authority.now)
+        }
+        let bySubject = try state(.subject(orders.id), at: issued)
+        #expect(bySubject.target(revoking: orders, now: authority.now) == .subject(orders.id))
+        #expect(bySubject.target(revoking: other, now: authority.now) == nil)
+        #expect(bySubject.target(revoking: orders, now: end) == nil)
+        let before = try state(.subject(orders.id), at: issued.addingTimeInterval(-1))
+        #expect(before.target(revoking: orders, now: authority.now) == nil)
+        let serial = TokenPeer(orders).certificateSerial
+        let bySerial = try state(.certificate(serial), at: authority.now)
+        #expect(bySerial.target(revoking: orders, now: authority.now) == .certificate(serial))
+        #expect(bySerial.target(revoking: other, now: authority.now) == nil)
+        #expect(RevocationState().target(revoking: orders, now: authority.now) == nil)
     }
 
     @Test("what is revoked again stays revoked for the longer of both")
