@@ -31,6 +31,7 @@ abuse: test-packages build-tests python ## The scenarios that can do any amount 
 bench: build ## Measure, beside the aims (BENCH='--only push --output json' passes options)
 	@Tests/Checks/packages.sh $(BENCH_PACKAGES)
 	$(SWIFT) build -c $(CONFIGURATION) --product signet-bench
+	$(SWIFT) build -c $(CONFIGURATION) --product signet-bench-tokens
 	Tests/Bench/build.sh
 	@$(BIN)/signet-bench --client .build/bench/signet-bench-client $(BENCH)
 

@@ -69,6 +69,7 @@ let package = Package(
     products: [
         .executable(name: "signet", targets: ["signet"]),
         .executable(name: "signet-bench", targets: ["signet-bench"]),
+        .executable(name: "signet-bench-tokens", targets: ["signet-bench-tokens"]),
         .executable(name: "signet-sdk-harness", targets: ["signet-sdk-harness"]),
         .library(name: "AccessTokens", targets: ["AccessTokens"]),
         .library(name: "AuthorizationGRPC", targets: ["AuthorizationGRPC"]),
@@ -149,7 +150,8 @@ let package = Package(
         module(
             "ServiceAuthorization",
             [
-                "AccessTokens", "JOSE", "Rotation", "SPIFFE", "SPIFFETLS", "WorkloadAPI", "WorkloadAPIProtos", .crypto,
+                "AccessTokens", "Audit", "JOSE", "Rotation", "SPIFFE", "SPIFFETLS", "WorkloadAPI", "WorkloadAPIProtos",
+                .crypto,
                 .logging, .metrics, .serviceLifecycle, .swiftProtobuf,
             ]),
         module(
@@ -242,6 +244,14 @@ let package = Package(
             ]),
         // For what starts programs: the measurements and the tests.
         module("ChildPrograms", ["CLinux"]),
+        // What of the libraries cannot be asked from outside.
+        program(
+            "signet-bench-tokens",
+            [
+                "AccessGrants", "AccessTokens", "ControlPlaneProtos", "JOSE", "ProtoRPC", "Registration", "SPIFFE",
+                "ServiceAuthorization", "WorkloadAPI", "WorkloadAPIProtos", .argumentParser, .crypto,
+                .grpcCore, .grpcPosix, .logging, .swiftProtobuf,
+            ]),
         // It asks the programs from outside and links none of the modules of the product.
         program("signet-bench", ["ChildPrograms", .argumentParser, .unixSignals]),
 

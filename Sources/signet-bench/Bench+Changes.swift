@@ -5,7 +5,7 @@ extension Bench {
     private static let syncWrites = 200
 
     /// How long the disk takes to keep 4 KiB of a file that is there already, by `dd`.
-    private func syncMilliseconds(_ deployment: Deployment) async throws -> Double {
+    func syncMilliseconds(_ deployment: Deployment) async throws -> Double {
         let write = [
             "if=/dev/zero", "of=\(deployment.directory)/sync", "bs=4k", "count=\(Self.syncWrites)", "conv=notrunc",
         ]
@@ -14,7 +14,7 @@ extension Bench {
             dd: try await deployment.run("dd", write + ["oflag=dsync"]), writes: Self.syncWrites)
     }
 
-    private func syncText(_ milliseconds: [Double]) -> String {
+    func syncText(_ milliseconds: [Double]) -> String {
         "\(Statistics.median(milliseconds).text(decimals: 2)) ms a disk sync"
     }
 

@@ -4,22 +4,27 @@ import Foundation
 extension Bench {
     func rates(_ deployment: Deployment) async throws -> [Finding] {
         var findings: [Finding] = []
-        for figure in Figure.allCases where figure.aim.unit == .signatures && self.figures.contains(figure) {
+        for figure in Figure.rates where self.figures.contains(figure) {
             try await self.begin(figure)
-            findings.append(try await self.rate(figure, deployment))
+            findings.append(
+                try await self.cost(figure, deployment) {
+                    if let request = ConstantRequest(figure) {
+                        try await self.h2load(figure, request, deployment)
+                    } else {
+                        try await self.goSPIFFE(figure, deployment)
+                    }
+                })
         }
         return findings
     }
 
-    private func rate(_ figure: Figure, _ deployment: Deployment) async throws -> Finding {
+    /// Measures requests a second, and tells what one costs.
+    func cost(
+        _ figure: Figure, _ deployment: Deployment, _ measure: () async throws -> Double
+    ) async throws -> Finding {
         let before = try await self.signaturesPerSecond(deployment)
         let start = try ProcessorTime.now(deployment)
-        let requestsPerSecond =
-            if let request = ConstantRequest(figure) {
-                try await self.h2load(figure, request, deployment)
-            } else {
-                try await self.goSPIFFE(figure, deployment)
-            }
+        let requestsPerSecond = try await measure()
         let shares = try ProcessorTime.now(deployment).shares(since: start)
         let after = try await self.signaturesPerSecond(deployment)
         let signatures = Statistics.median([before, after])

@@ -22,7 +22,8 @@ struct Bench: Sendable {
         for (figure, streams) in [(Figure.agent300, 300), (.agent1000, 1_000)] {
             findings += try await self.measured([figure]) { [try await self.streams(figure, count: streams, $0)] }
         }
-        findings += try await self.measured(Set(Figure.allCases.filter { $0.aim.unit == .signatures }), self.rates)
+        findings += try await self.measured(Set(Figure.rates), self.rates)
+        findings += try await self.measured(Set(Figure.ofTokens), self.tokens)
         findings += try await self.measured([.push]) { [try await self.push($0)] }
         findings += try await self.measured([.entries, .list, .serverEntries], self.entries)
         let order = Figure.allCases

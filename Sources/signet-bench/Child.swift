@@ -5,6 +5,8 @@ import Foundation
 struct Programs: Sendable {
     let signet: String
     let client: String
+    /// What measures the libraries.
+    let tokenClient: String
 }
 
 /// A program ended otherwise than it should have.

@@ -3,6 +3,8 @@ import Foundation
 /// A control plane and an agent with one registered identity for this user, as real processes in a folder of their own.
 struct Deployment: Sendable {
     static let trustDomain = "bench.example"
+    static let issuer = "https://tokens.bench.example"
+    static let serviceName = "payments"
 
     let programs: Programs
     let directory: String
@@ -10,6 +12,8 @@ struct Deployment: Sendable {
     let agent: Child
     /// The path of the agent's SPIFFE ID.
     let agentPath: String
+    /// Of the authorization server.
+    let httpsPort: Int
 
     var adminSocket: String { "\(self.directory)/server/api.sock" }
     var workloadSocket: String { "\(self.directory)/agent/api.sock" }
@@ -24,14 +28,18 @@ struct Deployment: Sendable {
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let start = Starting(programs: programs, directory: directory, port: try FreePort.find())
+        let start = Starting(
+            programs: programs, directory: directory, port: try FreePort.find(),
+            httpsPort: try FreePort.find())
         return try await start.server { server in
             let token = try await start.tools.token()
             return try await start.agent(token: token) { agent in
                 let path = "/spire/agent/join_token/\(token)"
                 try await start.tools.register(parent: path)
+                try await start.tools.grant()
                 let deployment = Deployment(
-                    programs: programs, directory: directory, server: server, agent: agent, agentPath: path)
+                    programs: programs, directory: directory, server: server, agent: agent, agentPath: path,
+                    httpsPort: start.httpsPort)
                 try await deployment.client("wait-for-identity")
                 return try await body(deployment)
             }
@@ -41,6 +49,16 @@ struct Deployment: Sendable {
     /// Runs a tool to its end and returns what it wrote.
     func run(_ program: String, _ arguments: [String]) async throws -> String {
         try await Tools(programs: self.programs, directory: self.directory).run(program, arguments)
+    }
+
+    /// Runs a command of the program that measures the libraries, and returns the JSON it wrote.
+    func tokenClient(_ arguments: String...) async throws -> Data {
+        Data(try await self.run(self.programs.tokenClient, arguments).utf8)
+    }
+
+    /// A JWT-SVID by which the workload authenticates itself at the authorization server.
+    func assertion() async throws -> String {
+        try await Tools(programs: self.programs, directory: self.directory).assertion()
     }
 
     /// Runs a command of the Go program and returns the JSON it wrote.
@@ -95,6 +113,23 @@ private struct Tools: Sendable {
         return String(output.dropFirst("Token: ".count).prefix { !$0.isNewline })
     }
 
+    func grant() async throws {
+        let domain = "spiffe://\(Deployment.trustDomain)"
+        _ = try await self.signet(
+            "service", "create", "--name", Deployment.serviceName, "--spiffe-id", "\(domain)/payments", "--owner",
+            "bench")
+        _ = try await self.signet(
+            "grant", "create", "--from", "\(domain)/bench/workload", "--to", Deployment.serviceName, "--scope",
+            "payments:create")
+    }
+
+    func assertion() async throws -> String {
+        let output = try await self.signet(
+            "jwt", "mint", "--spiffe-id", "spiffe://\(Deployment.trustDomain)/bench/workload", "--audience",
+            Deployment.issuer)
+        return String(output.drop { $0.isWhitespace }.prefix { !$0.isWhitespace })
+    }
+
     func register(parent: String) async throws {
         let domain = "spiffe://\(Deployment.trustDomain)"
         _ = try await self.signet(
@@ -108,6 +143,7 @@ private struct Starting: Sendable {
     let programs: Programs
     let directory: String
     let port: Int
+    let httpsPort: Int
 
     var tools: Tools { Tools(programs: self.programs, directory: self.directory) }
 
@@ -119,6 +155,10 @@ private struct Starting: Sendable {
               socket_path: \(self.directory)/server/api.sock
               bind_address: 127.0.0.1
               bind_port: \(self.port)
+              oauth:
+                issuer: \(Deployment.issuer)
+                bind_address: 127.0.0.1
+                bind_port: \(self.httpsPort)
             """
         return try await self.running("server", config, body)
     }

@@ -11,6 +11,13 @@ package enum Figure: String, CaseIterable, Sendable, Encodable, ExpressibleByArg
     case fetchJWTCached = "fetch-jwt-cached"
     case fetchJWTNew = "fetch-jwt-new"
     case validateJWT = "validate-jwt"
+    case fetchToken = "fetch-token-cached"
+    case tokenHTTPS = "token-https"
+    case issueToken = "issue-token"
+    case validateToken = "validate-token"
+    case validateTokenAgain = "validate-token-again"
+    case validatorMemory = "validator-10000-tokens"
+    case revocation
     case push
     case entries
     case list
@@ -19,6 +26,12 @@ package enum Figure: String, CaseIterable, Sendable, Encodable, ExpressibleByArg
     case agentIdle = "agent-idle"
     case agent300 = "agent-300-streams"
     case agent1000 = "agent-1000-streams"
+
+    static let ofTokens: [Figure] = [
+        .fetchToken, .tokenHTTPS, .issueToken, .validateToken, .validateTokenAgain, .validatorMemory, .revocation,
+    ]
+    /// Requests a second of the Workload API and the administrator's socket.
+    static let rates = Self.allCases.filter { $0.aim.unit == .signatures && !Self.ofTokens.contains($0) }
 
     package var title: String {
         switch self {
@@ -29,6 +42,13 @@ package enum Figure: String, CaseIterable, Sendable, Encodable, ExpressibleByArg
         case .fetchJWTCached: "FetchJWTSVID, cached"
         case .fetchJWTNew: "FetchJWTSVID, new audience each time"
         case .validateJWT: "ValidateJWTSVID"
+        case .fetchToken: "FetchAccessToken, cached by the agent"
+        case .tokenHTTPS: "POST /oauth2/token over kept connections"
+        case .issueToken: "an access token issued, in signatures alone"
+        case .validateToken: "first validation, in verifications alone"
+        case .validateTokenAgain: "validation of a token seen before"
+        case .validatorMemory: "memory of 10,000 validated tokens"
+        case .revocation: "revoked -> each of 200 validators knows"
         case .push: "entry created -> an open stream has the SVID"
         case .entries: "20,000 entries in batches of 500, one parent"
         case .list: "list 20,000 entries"
@@ -49,6 +69,13 @@ package enum Figure: String, CaseIterable, Sendable, Encodable, ExpressibleByArg
         case .fetchJWTCached: Aim(.atMost, 5, .signatures)
         case .fetchJWTNew: Aim(.atMost, 20, .signatures)
         case .validateJWT: Aim(.atMost, 8, .signatures)
+        case .fetchToken: Aim(.atMost, 5, .signatures)
+        case .tokenHTTPS: Aim(.atMost, 16, .signatures)
+        case .issueToken: Aim(.atMost, 2, .times)
+        case .validateToken: Aim(.atMost, 1.25, .times)
+        case .validateTokenAgain: Aim(.atMost, 3, .microseconds)
+        case .validatorMemory: Aim(.atMost, 16, .megabytes)
+        case .revocation: Aim(.atMost, 2_000, .milliseconds)
         case .push: Aim(.atMost, 50, .milliseconds)
         case .entries: Aim(.atLeast, 10_000, .perSecond)
         case .list: Aim(.atMost, 0.15, .seconds)
@@ -69,6 +96,9 @@ package enum Figure: String, CaseIterable, Sendable, Encodable, ExpressibleByArg
         case .fetchJWTCached: "18"
         case .fetchJWTNew: "58"
         case .validateJWT: "30"
+        // SPIRE has no access tokens.
+        case .fetchToken, .tokenHTTPS, .issueToken, .validateToken, .validateTokenAgain, .validatorMemory, .revocation:
+            ""
         case .push: "1.3-8.6 s"
         case .entries: "70-700/s, falling"
         case .list: "0.40 s"
@@ -95,6 +125,9 @@ package struct Aim: Sendable, Equatable {
         case perSecond = "per second"
         case seconds
         case megabytes
+        /// How many times the baseline.
+        case times
+        case microseconds
 
         package func text(_ value: Double) -> String {
             switch self {
@@ -102,6 +135,8 @@ package struct Aim: Sendable, Equatable {
             case .milliseconds: "\(value.text(decimals: 1)) ms"
             case .perSecond: "\(value.text(decimals: 0))/s"
             case .seconds: "\(value.text(decimals: 2)) s"
+            case .times: "\(value.text(decimals: 2)) x"
+            case .microseconds: "\(value.text(decimals: 1)) us"
             case .megabytes: "\(value.text(decimals: 1)) MB"
             }
         }

@@ -44,10 +44,15 @@ struct SignetBench: AsyncParsableCommand {
     @Option(help: "The Go program that Tests/Bench/build.sh builds.")
     var client: String = ".build/bench/signet-bench-client"
 
+    @Option(help: "The program that measures the libraries of access tokens.")
+    var tokenClient: String = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+        .appending(path: "signet-bench-tokens").path
+
     func validate() throws {
         guard (0.5...600).contains(self.seconds) else { throw ValidationError("--seconds is from 0.5 to 600.") }
         guard (0...3_600).contains(self.patienceSeconds) else { throw ValidationError("--wait is from 0 to 3600.") }
-        for program in [self.signet, self.client] where !FileManager.default.isExecutableFile(atPath: program) {
+        for program in [self.signet, self.client, self.tokenClient]
+        where !FileManager.default.isExecutableFile(atPath: program) {
             throw ValidationError("\(program) is missing: make bench builds it.")
         }
     }
@@ -55,7 +60,8 @@ struct SignetBench: AsyncParsableCommand {
     func run() async throws {
         let figures = self.figures.isEmpty ? Figure.allCases : Figure.allCases.filter(self.figures.contains)
         let bench = Bench(
-            programs: Programs(signet: self.signet, client: self.client), seconds: self.seconds, figures: Set(figures),
+            programs: Programs(signet: self.signet, client: self.client, tokenClient: self.tokenClient),
+            seconds: self.seconds, figures: Set(figures),
             patience: .seconds(self.patienceSeconds))
         let report: Report
         do {
