@@ -75,6 +75,7 @@ let package = Package(
         .library(name: "AuthorizationGRPC", targets: ["AuthorizationGRPC"]),
         .library(name: "AuthorizationHTTPClient", targets: ["AuthorizationHTTPClient"]),
         .library(name: "AuthorizationHummingbird", targets: ["AuthorizationHummingbird"]),
+        .library(name: "AuthorizationOAuth", targets: ["AuthorizationOAuth"]),
         .library(name: "SPIFFE", targets: ["SPIFFE"]),
         .library(name: "SPIFFEFederation", targets: ["SPIFFEFederation"]),
         .library(name: "SPIFFEGRPC", targets: ["SPIFFEGRPC"]),
@@ -178,6 +179,12 @@ let package = Package(
         module(
             "AuthorizationHTTPClient",
             ["AccessTokens", "SPIFFEHTTPClient", "ServiceAuthorization", .asyncHTTPClient, .nioCore, .nioHTTP1]),
+        module(
+            "AuthorizationOAuth",
+            [
+                "AccessTokens", "JOSE", "Rotation", "SPIFFE", "SPIFFEHTTPClient", "ServiceAuthorization",
+                "WorkloadAPI", .asyncHTTPClient, .logging, .nioCore, .nioHTTP1, .serviceLifecycle,
+            ]),
         // For the tests of services: the one library that links the authority.
         module(
             "SPIFFETesting",
@@ -326,7 +333,8 @@ let package = Package(
         tests(
             "ServiceAuthorizationTests",
             [
-                "AccessTokens", "AuthorizationGRPC", "AuthorizationHTTPClient", "AuthorizationHummingbird", "JOSE",
+                "AccessTokens", "AuthorizationGRPC", "AuthorizationHTTPClient", "AuthorizationHummingbird",
+                "AuthorizationOAuth", "JOSE",
                 "Rotation", "SPIFFE", "SPIFFEGRPC", "SPIFFEHTTPClient", "SPIFFEHummingbird", "SPIFFETLS",
                 "ServiceAuthorization", "TestSupport", "WorkloadAPI", "WorkloadAPIProtos", .asyncHTTPClient, .crypto,
                 .grpcCore, .grpcPosix, .grpcProtobuf, .httpTypes, .hummingbird, .hummingbirdCore, .logging, .metrics,
@@ -335,14 +343,16 @@ let package = Package(
         tests(
             "IdentityServerTests",
             [
-                "IdentityServer", "AccessGrants", "AccessTokens", "Audit", "Authority", "ControlPlaneProtos",
+                "IdentityServer", "AccessGrants", "AccessTokens", "Audit", "Authority", "AuthorizationOAuth",
+                "ControlPlaneProtos",
                 "Datastore",
                 "JOSE",
                 "KeyManagement",
-                "NodeAttestation", "PeerTransport", "ProtoRPC", "Registration", "Rotation", "SPIFFE", "SPIFFETLS",
-                "TestSupport",
-                .crypto, .grpcCore, .grpcPosix, .logging, .nioCore, .nioEmbedded, .nioHTTP1, .nioPosix,
-                .serviceLifecycle,
+                "NodeAttestation", "PeerTransport", "ProtoRPC", "Registration", "Rotation", "SPIFFE",
+                "SPIFFEHTTPClient", "SPIFFETLS", "ServiceAuthorization", "TestSupport",
+                .asn1, .asyncHTTPClient, .crypto, .grpcCore, .grpcPosix, .logging, .nioCore, .nioEmbedded, .nioHTTP1,
+                .nioPosix,
+                .nioSSL, .serviceLifecycle,
                 .swiftProtobuf, .x509,
             ]),
         tests(

@@ -16,7 +16,7 @@ refuse() {
 
 domain="Rotation JOSE KeyManagement SPIFFE Registration NodeAttestation WorkloadAttestation Authority AccessTokens AccessGrants Audit"
 refuse "$domain" "GRPC[A-Za-z0-9]*|SwiftProtobuf|NIO[A-Za-z0-9]*|GRDB|ServiceLifecycle" "layers 0 to 2 know no gRPC, protobuf, NIO or SQL"
-refuse "SPIFFE SPIFFEFederation SPIFFEGRPC SPIFFEHTTPClient SPIFFEHummingbird SPIFFETLS WorkloadAPI AccessTokens ServiceAuthorization AuthorizationGRPC AuthorizationHTTPClient AuthorizationHummingbird" "IdentityServer|IdentityAgent|Authority|Datastore|Registration|NodeAttestation|AccessGrants" \
+refuse "SPIFFE SPIFFEFederation SPIFFEGRPC SPIFFEHTTPClient SPIFFEHummingbird SPIFFETLS WorkloadAPI AccessTokens ServiceAuthorization AuthorizationGRPC AuthorizationHTTPClient AuthorizationHummingbird AuthorizationOAuth" "IdentityServer|IdentityAgent|Authority|Datastore|Registration|NodeAttestation|AccessGrants" \
     "what services link never imports a server-side module"
 refuse "IdentityAgent" "IdentityServer|Authority|AccessGrants|Datastore" "server and agent never import each other"
 refuse "IdentityServer" "IdentityAgent|WorkloadAttestation|WorkloadAPI" "server and agent never import each other"

@@ -32,4 +32,14 @@ public struct TokenState: Sendable {
 public protocol TokenStateSource: Sendable {
     /// The newest complete state; nil before there has been one.
     func currentState() -> TokenState?
+
+    /// Told by the validator that a token named a key which is not in the state; never waits.
+    ///
+    /// Whoever calls can cause it, as often as they like: a source that asks its issuer then bounds how often it does.
+    func keyWasUnknown()
+}
+
+extension TokenStateSource {
+    /// Does nothing, which is right where changes of the keys arrive by themselves.
+    public func keyWasUnknown() {}
 }

@@ -12,6 +12,12 @@ public protocol AccessTokenIssuer: Sendable {
     func fetchToken(_ request: TokenRequest) async throws -> IssuedAccessToken
 }
 
+/// An error of an ``AccessTokenIssuer`` that tells a denial from a failure.
+public protocol TokenIssuerError: Error {
+    /// Whether the issuer has answered, and the answer is no: a ``TokenSource`` then gives up the token it has.
+    var isDenial: Bool { get }
+}
+
 /// The agent of this machine, by its socket.
 public struct AgentTokenIssuer: AccessTokenIssuer {
     private let client: WorkloadAPIClient

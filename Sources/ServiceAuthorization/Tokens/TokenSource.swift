@@ -117,7 +117,7 @@ public final class TokenSource: Sendable {
     private static func isDenial(_ error: any Error) -> Bool {
         switch error as? WorkloadAPIError {
         case .permissionDenied, .invalidArgument: true
-        default: false
+        default: (error as? any TokenIssuerError)?.isDenial ?? false
         }
     }
 }

@@ -18,7 +18,7 @@ public enum BearerCredentials {
     }
 
     /// Whether this is `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
-    private static func isB64Token(_ bytes: Substring.UTF8View) -> Bool {
+    package static func isB64Token(_ bytes: Substring.UTF8View) -> Bool {
         let characters = bytes.prefix(while: Self.isTokenCharacter)
         return !characters.isEmpty && bytes[characters.endIndex...].allSatisfy { $0 == UInt8(ascii: "=") }
     }

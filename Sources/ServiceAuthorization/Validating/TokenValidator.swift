@@ -144,6 +144,7 @@ public final class TokenValidator: Sendable {
             accessToken = try self.verified(token, peer: peer, state: state, &judgement)
             try rule.check(accessToken)
         } catch {
+            if case .unknownKeyID = error { self.state.keyWasUnknown() }
             throw .token(error)
         }
         judgement.staleness = try self.staleness(of: state, rule: rule.whenStale, now: now)

@@ -1,0 +1,59 @@
+public import AccessTokens
+public import SPIFFE
+public import ServiceAuthorization
+
+/// Why an issuer gave nothing that can be used.
+@nonexhaustive
+public enum OAuthClientError: Error, Hashable {
+    /// The URL is not one of `https`; nothing was sent.
+    case notHTTPS
+    /// This process has not the SPIFFE ID with which the service is to be called; nothing was sent.
+    case noSuchIdentity(SPIFFEID)
+    /// The issuer refuses, with a code of RFC 6749 §5.2 or of an extension of it.
+    case refused(code: String, status: UInt)
+    /// The answer is neither a success nor a refusal as RFC 6749 has them.
+    case unexpectedStatus(UInt)
+    /// The answer is longer than what is read.
+    case answerTooLong(maxBytes: Int)
+    /// The answer is no JSON object.
+    case malformedAnswer
+    /// A member of the answer is missing, malformed or out of bounds.
+    case malformedMember(String)
+    /// The token is no bearer token.
+    case unsupportedTokenType
+    /// The token lacks scopes that were asked for.
+    case missingScopes(ScopeSet)
+    /// The JWK Set cannot be used.
+    case keys(AccessTokenKeysError)
+    /// There was no answer in time.
+    case timedOut
+}
+
+extension OAuthClientError: TokenIssuerError {
+    /// Whether the issuer has answered, and the answer is no: what it has given before is not used any more.
+    public var isDenial: Bool {
+        switch self {
+        case .refused(_, status: 400), .refused(_, status: 401), .refused(_, status: 403): true
+        default: false
+        }
+    }
+}
+
+// Nothing of an assertion or a token is ever in these errors: a code has few characters, and descriptions are not kept.
+extension OAuthClientError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .notHTTPS: "the URL is not one of https"
+        case .noSuchIdentity(let id): "this process has no SVID of \(id)"
+        case .refused(let code, let status): "the issuer refuses: \(code) (HTTP \(status))"
+        case .unexpectedStatus(let status): "the issuer answers HTTP \(status)"
+        case .answerTooLong(let maxBytes): "the answer is longer than \(maxBytes) bytes"
+        case .malformedAnswer: "the answer is no JSON object"
+        case .malformedMember(let name): "the answer has no usable \(name)"
+        case .unsupportedTokenType: "the token is no bearer token"
+        case .missingScopes(let scopes): "the token lacks the scopes \(scopes)"
+        case .keys(let error): "the JWK Set cannot be used: \(error)"
+        case .timedOut: "there was no answer in time"
+        }
+    }
+}

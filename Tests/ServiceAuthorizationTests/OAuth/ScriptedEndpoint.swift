@@ -1,0 +1,60 @@
+import AsyncHTTPClient
+import AuthorizationOAuth
+import Crypto
+import JOSE
+import NIOCore
+import NIOHTTP1
+import Rotation
+import Synchronization
+import TestSupport
+
+/// An HTTP endpoint that answers as the test says, and remembers what it was sent.
+final class ScriptedEndpoint: Sendable {
+    struct Away: Error {}
+
+    struct Request: Sendable {
+        let method: String
+        let url: String
+        let headers: HTTPHeaders
+        let body: String
+    }
+
+    let requests = Recorded<Request>()
+    private let answer = Mutex<(status: UInt, body: String)?>(nil)
+
+    /// Answers so from now on.
+    func answer(_ body: String, status: UInt = 200) { self.answer.withLock { $0 = (status, body) } }
+
+    /// Fails from now on.
+    func goAway() { self.answer.withLock { $0 = nil } }
+
+    var client: OAuthHTTPClient {
+        OAuthHTTPClient { request, _ in
+            let body = try await request.body?.collect(upTo: 100_000)
+            self.requests.append(
+                Request(
+                    method: request.method.rawValue, url: request.url, headers: request.headers,
+                    body: body.map { String(buffer: $0) } ?? ""))
+            guard let (status, text) = self.answer.withLock({ $0 }) else { throw Away() }
+            return HTTPClientResponse(
+                status: HTTPResponseStatus(statusCode: Int(status)), body: .bytes(ByteBuffer(string: text)))
+        }
+    }
+}
+
+/// The JWK Set of some keys.
+func keySet(_ keys: [String: P256.Signing.PublicKey]) -> String {
+    let entries = keys.sorted { $0.key < $1.key }.map { id, key in
+        let raw = key.rawRepresentation
+        return """
+            {"kty":"EC","crv":"P-256","use":"sig","kid":"\(id)",\
+            "x":"\(Base64URL.encode(raw.prefix(32)))","y":"\(Base64URL.encode(raw.suffix(32)))"}
+            """
+    }
+    return "{\"keys\":[\(entries.joined(separator: ","))]}"
+}
+
+/// Chance that takes nothing away.
+struct NoChance: RandomNumberGenerator {
+    mutating func next() -> UInt64 { 0 }
+}
