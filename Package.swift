@@ -338,7 +338,7 @@ let package = Package(
                 "Rotation", "SPIFFE", "SPIFFEGRPC", "SPIFFEHTTPClient", "SPIFFEHummingbird", "SPIFFETLS",
                 "ServiceAuthorization", "TestSupport", "WorkloadAPI", "WorkloadAPIProtos", .asyncHTTPClient, .crypto,
                 .grpcCore, .grpcPosix, .grpcProtobuf, .httpTypes, .hummingbird, .hummingbirdCore, .logging, .metrics,
-                .metricsTestKit, .nioCore, .nioHTTP1, .swiftProtobuf, .x509,
+                .metricsTestKit, .nioCore, .nioHTTP1, .nioSSL, .swiftProtobuf, .x509,
             ]),
         tests(
             "IdentityServerTests",
