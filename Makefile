@@ -12,7 +12,7 @@ BUILD_PACKAGES := libsqlite3-dev libssl-dev zlib1g-dev
 TEST_PACKAGES := openssl python3 python3-venv
 BENCH_PACKAGES := openssl nghttp2-client debian-archive-keyring
 
-.PHONY: help demo test abuse bench build build-tests check interop format packages test-packages python protos standards clean
+.PHONY: help demo test abuse bench build build-tests check interop format packages test-packages python protos standards documentation clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,7 @@ demo: build ## Build, then see the main job on real processes (KEEP=1 leaves it 
 	@KEEP='$(KEEP)' BIN='$(CURDIR)/$(BIN)' Tests/Demo/run.sh
 
 test: test-packages check build-tests python ## Build, then run every test
+	Tests/Checks/documentation.sh .build/$(CONFIGURATION)
 # One after the other: tests that open a thousand sockets and tests that start processes do not mix in one process,
 # and what is measured is measured alone.
 	$(SWIFT) test -c $(CONFIGURATION) --skip-build --no-parallel
@@ -40,6 +41,7 @@ build: packages ## Build the programs (.build/release/signet)
 	$(SWIFT) build -c $(CONFIGURATION) --product signet
 	$(SWIFT) build -c $(CONFIGURATION) --product signet-demo-service
 	$(SWIFT) build -c $(CONFIGURATION) --product signet-sdk-harness
+	$(SWIFT) build -c $(CONFIGURATION) --product signet-example-services
 
 build-tests: build
 	$(SWIFT) build -c $(CONFIGURATION) --product signetPackageTests
@@ -67,6 +69,10 @@ $(PYTHON): Tests/Interop/requirements.txt
 
 interop: build ## Check from outside with go-spiffe and spire-api-sdk (fetches Go, 60 MB, into .build/interop)
 	@BIN='$(CURDIR)/$(BIN)/signet' Tests/Interop/Go/run.sh $(INTEROP)
+
+documentation: build-tests ## Make the documentation of the libraries (.build/documentation)
+	@mkdir -p .build/documentation
+	Tests/Checks/documentation.sh .build/$(CONFIGURATION) .build/documentation
 
 standards: ## Write the table of Docs/Standards.md anew: which test keeps which rule
 	Tests/Checks/standards.py write

@@ -70,6 +70,7 @@ let package = Package(
         .executable(name: "signet", targets: ["signet"]),
         .executable(name: "signet-bench", targets: ["signet-bench"]),
         .executable(name: "signet-bench-tokens", targets: ["signet-bench-tokens"]),
+        .executable(name: "signet-example-services", targets: ["signet-example-services"]),
         .executable(name: "signet-sdk-harness", targets: ["signet-sdk-harness"]),
         .library(name: "AccessTokens", targets: ["AccessTokens"]),
         .library(name: "AuthorizationGRPC", targets: ["AuthorizationGRPC"]),
@@ -259,6 +260,13 @@ let package = Package(
                 "ServiceAuthorization", "WorkloadAPI", "WorkloadAPIProtos", .argumentParser, .crypto,
                 .grpcCore, .grpcPosix, .logging, .swiftProtobuf,
             ]),
+        program(
+            "signet-example-services",
+            [
+                "SPIFFE", "SPIFFEGRPC", "SPIFFEHTTPClient", "SPIFFEHummingbird", "SPIFFETLS", "WorkloadAPI",
+                .argumentParser, .asyncHTTPClient, .grpcCore, .grpcPosix, .hummingbird, .logging, .nioCore, .nioHTTP1,
+                .serviceLifecycle, .unixSignals,
+            ]),
         // It asks the programs from outside and links none of the modules of the product.
         program("signet-bench", ["ChildPrograms", .argumentParser, .unixSignals]),
 
@@ -302,7 +310,10 @@ let package = Package(
             ]),
         tests(
             "SPIFFETestingTests",
-            ["SPIFFETesting", "SPIFFE", "SPIFFETLS", "WorkloadAPI", .logging, .nioCore, .nioPosix]),
+            [
+                "SPIFFETesting", "SPIFFE", "SPIFFETLS", "WorkloadAPI", "signet-example-services", .hummingbird,
+                .logging, .nioCore, .nioPosix, .serviceLifecycle,
+            ]),
         tests(
             "SPIFFETLSTests",
             [
@@ -366,6 +377,7 @@ let package = Package(
             ]),
         tests("SignetTests", ["TestSupport"]),
         tests("SignetBenchTests", ["signet-bench"]),
-        tests("Integration", ["ChildPrograms", "TestSupport", "JOSE", "SPIFFE", .asn1, .crypto, .x509]),
+        tests(
+            "Integration", ["ChildPrograms", "TestSupport", "JOSE", "SPIFFE", "SPIFFETesting", .asn1, .crypto, .x509]),
     ]
 )

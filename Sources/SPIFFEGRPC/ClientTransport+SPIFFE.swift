@@ -1,3 +1,4 @@
+public import FoundationEssentials
 public import GRPCCore
 public import GRPCNIOTransportHTTP2Posix
 import NIOCore
@@ -14,16 +15,18 @@ extension ClientTransport where Self == HTTP2ClientTransport.Posix {
     /// - Parameters:
     ///   - source: Where the SVID and the bundles come from; asked at every connection.
     ///   - policy: Which servers are called.
+    ///   - now: The time at which certificates are judged. Default: the clock of this machine.
     ///   - revokedPeers: The servers whose connections are refused and ended. Default: nobody's.
     /// - Throws: `RuntimeError` where there is no resolver for the target.
     public static func spiffe(
         target: any ResolvableTarget, source: any X509SVIDSource, policy: PeerPolicy,
-        revokedPeers: RevokedPeers? = nil, config: HTTP2ClientTransport.Posix.Config = .defaults,
+        now: @escaping @Sendable () -> Date = { Date() }, revokedPeers: RevokedPeers? = nil,
+        config: HTTP2ClientTransport.Posix.Config = .defaults,
         resolverRegistry: NameResolverRegistry = .defaults,
         serviceConfig: ServiceConfig = ServiceConfig()
     ) throws -> Self {
         let tls = SPIFFETLSContexts(
-            source: source, policy: policy, applicationProtocols: ["h2"], revokedPeers: revokedPeers)
+            source: source, policy: policy, now: now, applicationProtocols: ["h2"], revokedPeers: revokedPeers)
         var config = config
         let callback = config.channelDebuggingCallbacks.onCreateTCPConnection
         // What gRPC Swift has for security of one's own: `customSecure`, and handlers that are added here.

@@ -1,3 +1,4 @@
+public import FoundationEssentials
 public import GRPCCore
 public import GRPCNIOTransportHTTP2Posix
 public import SPIFFE
@@ -23,13 +24,15 @@ public struct SPIFFEServerTransport: ServerTransport, ListeningServerTransport {
     ///   - address: Where to listen: an IPv4 or IPv6 address.
     ///   - source: Where the SVID and the bundles come from; asked at every connection.
     ///   - policy: Which peers are let in.
+    ///   - now: The time at which certificates are judged. Default: the clock of this machine.
     ///   - connectionAge: How old a connection may become. Default: as old as it likes. A call that meets the end of
     ///     its connection is refused unread, and is for the caller's retry policy.
     ///   - revokedPeers: Whose connections are refused and ended. Default: nobody's.
     ///   - config: How gRPC is spoken.
     public init(
         address: SocketAddress, source: any X509SVIDSource, policy: PeerPolicy,
-        connectionAge: ConnectionAge? = nil, revokedPeers: RevokedPeers? = nil,
+        now: @escaping @Sendable () -> Date = { Date() }, connectionAge: ConnectionAge? = nil,
+        revokedPeers: RevokedPeers? = nil,
         config: HTTP2ServerTransport.Posix.Config = .defaults
     ) {
         let peers = ConnectionPeers()
@@ -38,8 +41,8 @@ public struct SPIFFEServerTransport: ServerTransport, ListeningServerTransport {
             listenerFactory: SPIFFEListenerFactory(
                 address: address,
                 tls: SPIFFETLSContexts(
-                    source: source, policy: policy, applicationProtocols: ["h2"], connectionAge: connectionAge,
-                    revokedPeers: revokedPeers),
+                    source: source, policy: policy, now: now, applicationProtocols: ["h2"],
+                    connectionAge: connectionAge, revokedPeers: revokedPeers),
                 peers: peers),
             config: .init(
                 compression: config.compression, connection: config.connection, http2: config.http2, rpc: config.rpc,
@@ -89,14 +92,15 @@ public struct SPIFFEServerTransport: ServerTransport, ListeningServerTransport {
 extension ServerTransport where Self == SPIFFEServerTransport {
     /// A server transport over mutual TLS between workloads.
     ///
-    /// See ``SPIFFEServerTransport/init(address:source:policy:connectionAge:revokedPeers:config:)``.
+    /// See ``SPIFFEServerTransport/init(address:source:policy:now:connectionAge:revokedPeers:config:)``.
     public static func spiffe(
         address: SocketAddress, source: any X509SVIDSource, policy: PeerPolicy,
-        connectionAge: ConnectionAge? = nil, revokedPeers: RevokedPeers? = nil,
+        now: @escaping @Sendable () -> Date = { Date() }, connectionAge: ConnectionAge? = nil,
+        revokedPeers: RevokedPeers? = nil,
         config: HTTP2ServerTransport.Posix.Config = .defaults
     ) -> Self {
         Self(
-            address: address, source: source, policy: policy, connectionAge: connectionAge,
+            address: address, source: source, policy: policy, now: now, connectionAge: connectionAge,
             revokedPeers: revokedPeers, config: config)
     }
 }

@@ -1,4 +1,5 @@
 public import AsyncHTTPClient
+public import FoundationEssentials
 public import NIOCore
 public import SPIFFE
 public import SPIFFETLS
@@ -20,20 +21,23 @@ public final class SPIFFEHTTPClient: Sendable {
 
     private let client: HTTPClient
 
-    /// Creates a client that has to be shut down; ``withSPIFFEHTTPClient(source:policy:revokedPeers:configuration:_:)`` does so.
+    /// Creates a client that has to be shut down.
+    ///
+    /// ``withSPIFFEHTTPClient(source:policy:now:revokedPeers:configuration:_:)`` does so.
     ///
     /// - Parameters:
     ///   - source: Where the SVID and the bundles come from; asked at every connection.
     ///   - policy: Which servers are called.
+    ///   - now: The time at which certificates are judged. Default: the clock of this machine.
     ///   - revokedPeers: The servers whose connections are refused and ended. Default: nobody's.
     ///   - configuration: Limits, timeouts and the pool. What it says of TLS, proxies, redirections, the version of HTTP
     ///     and initializers of connections is not used.
     public init(
-        source: any X509SVIDSource, policy: PeerPolicy, revokedPeers: RevokedPeers? = nil,
-        configuration: HTTPClient.Configuration = .init()
+        source: any X509SVIDSource, policy: PeerPolicy, now: @escaping @Sendable () -> Date = { Date() },
+        revokedPeers: RevokedPeers? = nil, configuration: HTTPClient.Configuration = .init()
     ) {
         let tls = SPIFFETLSContexts(
-            source: source, policy: policy, applicationProtocols: ["http/1.1"], revokedPeers: revokedPeers)
+            source: source, policy: policy, now: now, applicationProtocols: ["http/1.1"], revokedPeers: revokedPeers)
         var configuration = configuration
         configuration.proxy = nil
         configuration.redirectConfiguration = .disallow
@@ -101,13 +105,14 @@ public enum SPIFFEHTTPClientError: Error, Hashable {
 
 /// Runs `body` with a client, and shuts it down after.
 ///
-/// Parameters are those of ``SPIFFEHTTPClient/init(source:policy:revokedPeers:configuration:)``.
+/// Parameters are those of ``SPIFFEHTTPClient/init(source:policy:now:revokedPeers:configuration:)``.
 public func withSPIFFEHTTPClient<Result>(
-    source: any X509SVIDSource, policy: PeerPolicy, revokedPeers: RevokedPeers? = nil,
-    configuration: HTTPClient.Configuration = .init(), _ body: (SPIFFEHTTPClient) async throws -> Result
+    source: any X509SVIDSource, policy: PeerPolicy, now: @escaping @Sendable () -> Date = { Date() },
+    revokedPeers: RevokedPeers? = nil, configuration: HTTPClient.Configuration = .init(),
+    _ body: (SPIFFEHTTPClient) async throws -> Result
 ) async throws -> Result {
     let client = SPIFFEHTTPClient(
-        source: source, policy: policy, revokedPeers: revokedPeers, configuration: configuration)
+        source: source, policy: policy, now: now, revokedPeers: revokedPeers, configuration: configuration)
     do {
         let result = try await body(client)
         try await client.shutdown()

@@ -1,3 +1,4 @@
+public import FoundationEssentials
 public import HummingbirdCore
 package import NIOCore
 public import SPIFFE
@@ -16,16 +17,17 @@ extension HTTPServerBuilder {
     /// - Parameters:
     ///   - source: Where the SVID and the bundles come from; asked at every connection.
     ///   - policy: Which peers are let in.
+    ///   - now: The time at which certificates are judged. Default: the clock of this machine.
     ///   - connectionAge: How old a connection may become. Default: as old as it likes.
     ///   - revokedPeers: Whose connections are refused and ended. Default: nobody's.
     ///   - configuration: How HTTP/1.1 is spoken.
     public static func spiffe(
-        source: any X509SVIDSource, policy: PeerPolicy, connectionAge: ConnectionAge? = nil,
-        revokedPeers: RevokedPeers? = nil, configuration: HTTP1Channel.Configuration = .init()
+        source: any X509SVIDSource, policy: PeerPolicy, now: @escaping @Sendable () -> Date = { Date() },
+        connectionAge: ConnectionAge? = nil, revokedPeers: RevokedPeers? = nil, configuration: HTTP1Channel.Configuration = .init()
     ) -> HTTPServerBuilder {
         let tls = SPIFFETLSContexts(
-            source: source, policy: policy, applicationProtocols: ["http/1.1"], connectionAge: connectionAge,
-            revokedPeers: revokedPeers)
+            source: source, policy: policy, now: now, applicationProtocols: ["http/1.1"],
+                connectionAge: connectionAge, revokedPeers: revokedPeers)
         return .spiffe(tls: { try tls.serverHandlers() }, configuration: configuration)
     }
 

@@ -2,21 +2,22 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Two services, told apart by uid when the test may change it, else by the path of their program.
+/// Services, told apart by uid when the test may change it, else by the path of their program.
 struct Services {
     let deployment: Deployment
+    var original = Programs.demoService
 
-    /// A copy of the demo service that another uid can reach.
+    /// A copy of the program that another uid can reach.
     func program(_ name: String) throws -> String {
         let path = self.deployment.directory.path(name)
         if !FileManager.default.fileExists(atPath: path) {
-            try FileManager.default.copyItem(atPath: Programs.demoService, toPath: path)
+            try FileManager.default.copyItem(atPath: self.original, toPath: path)
             try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
         }
         return path
     }
 
-    private static let uids = ["orders": 21001, "payments": 21002, "stranger": 21003]
+    private static let uids = ["orders": 21001, "payments": 21002, "customer": 21003]
 
     func selector(_ name: String) throws -> String {
         Programs.isRoot ? "unix:uid:\(Self.uids[name] ?? 0)" : "unix:path:\(try self.program(name))"

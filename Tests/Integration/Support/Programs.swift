@@ -11,6 +11,7 @@ enum Programs {
     static let signet = "\(Self.folder)/signet"
     static let demoService = "\(Self.folder)/signet-demo-service"
     static let sdkHarness = "\(Self.folder)/signet-sdk-harness"
+    static let exampleServices = "\(Self.folder)/signet-example-services"
 
     /// Python with the clients of others; `make python` makes it.
     static let python =
