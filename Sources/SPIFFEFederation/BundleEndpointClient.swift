@@ -40,9 +40,11 @@ public struct BundleEndpointClient: Sendable {
 
     /// The bundle that the endpoint has at this moment.
     ///
-    /// - Parameter bundles: For `https_spiffe`: the bundles in force. The one of the server's trust domain proves the
-    ///   server, and no other; for a self-serving endpoint that is the bundle fetched last, and the configured one
-    ///   before that (§5.2.2).
+    /// - Parameters:
+    ///   - endpoint: Where to ask, and how its server proves who it is.
+    ///   - bundles: For `https_spiffe`: the bundles in force. The one of the server's trust domain proves the server,
+    ///     and no other; for a self-serving endpoint that is the bundle fetched last, and the configured one before
+    ///     that (§5.2.2).
     /// - Throws: ``BundleFetchError``, or `CancellationError`.
     public func fetch(_ endpoint: BundleEndpoint, trusting bundles: TrustBundles = TrustBundles()) async throws
         -> TrustBundle

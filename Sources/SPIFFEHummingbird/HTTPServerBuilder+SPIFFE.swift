@@ -23,11 +23,12 @@ extension HTTPServerBuilder {
     ///   - configuration: How HTTP/1.1 is spoken.
     public static func spiffe(
         source: any X509SVIDSource, policy: PeerPolicy, now: @escaping @Sendable () -> Date = { Date() },
-        connectionAge: ConnectionAge? = nil, revokedPeers: RevokedPeers? = nil, configuration: HTTP1Channel.Configuration = .init()
+        connectionAge: ConnectionAge? = nil, revokedPeers: RevokedPeers? = nil,
+        configuration: HTTP1Channel.Configuration = .init()
     ) -> HTTPServerBuilder {
         let tls = SPIFFETLSContexts(
             source: source, policy: policy, now: now, applicationProtocols: ["http/1.1"],
-                connectionAge: connectionAge, revokedPeers: revokedPeers)
+            connectionAge: connectionAge, revokedPeers: revokedPeers)
         return .spiffe(tls: { try tls.serverHandlers() }, configuration: configuration)
     }
 

@@ -24,6 +24,7 @@ public final class WITSource: Service {
     /// Creates a source that holds nothing until ``run()`` has received something.
     ///
     /// - Parameters:
+    ///   - client: Whom to ask.
     ///   - selection: Which SVID to use where there are several. Default: the server's first.
     ///   - logger: Told when the Workload API fails and when it is back.
     public convenience init(

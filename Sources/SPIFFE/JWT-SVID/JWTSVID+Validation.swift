@@ -14,7 +14,9 @@ extension JWTSVID {
     /// future is no fault, and neither is a subject without path. No I/O, no clock.
     ///
     /// - Parameters:
+    ///   - token: The token in compact serialization.
     ///   - audience: What the caller calls itself; not empty, compared byte by byte.
+    ///   - bundles: Whom to believe: each trust domain's authorities for its own tokens.
     ///   - now: The wall-clock time at which the token is judged.
     ///   - leeway: How far clocks may be apart: zero by default, at most ``maxLeeway``.
     /// - Throws: ``JWTSVIDError``.

@@ -30,7 +30,9 @@ public struct SPIFFEID: Hashable, Sendable {
 
     /// Makes an ID of its parts.
     ///
-    /// - Parameter path: Empty, or with a leading slash.
+    /// - Parameters:
+    ///   - trustDomain: The trust domain.
+    ///   - path: Empty, or with a leading slash.
     public init(trustDomain: TrustDomain, path: String) throws(SPIFFEIDError) {
         let count = SPIFFEIDGrammar.prefix.count + trustDomain.name.utf8.count + path.utf8.count
         guard count <= Self.maxBytes else { throw .tooLong(bytes: count) }

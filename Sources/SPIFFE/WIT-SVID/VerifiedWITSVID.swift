@@ -31,8 +31,10 @@ public struct VerifiedWITSVID: Sendable {
     /// say, `iss` is not looked at, and neither is the `jti` of the token. No I/O, no clock.
     ///
     /// - Parameters:
+    ///   - token: The WIT-SVID in compact serialization.
     ///   - proof: The Workload Proof Token of the request; nil when it had none, which is refused.
     ///   - scope: What the request is, as the validator saw it.
+    ///   - bundles: Whom to believe: each trust domain's authorities for its own tokens.
     ///   - now: The wall-clock time at which token and proof are judged.
     ///   - leeway: How far clocks may be apart for `exp`: zero by default, at most ``maxLeeway``. There is none for `nbf`.
     ///   - maxLifetime: The longest time from `nbf` to `exp`; a token without `nbf` is not held to it. nil for any.

@@ -28,7 +28,10 @@ public struct WITSVID: Sendable {
     ///
     /// Everything that does not need a bundle or a clock is, by the rules of WIT-SVID §2 and §3.
     ///
-    /// - Parameter privateKeyJWK: One private JWK as JSON, whose public half is in the token's `cnf`.
+    /// - Parameters:
+    ///   - token: The WIT-SVID in compact serialization.
+    ///   - privateKeyJWK: One private JWK as JSON, whose public half is in the token's `cnf`.
+    ///   - hint: What it is for. Default: nothing.
     /// - Throws: ``WITSVIDError``.
     public init(
         receivedFromWorkloadAPI token: String, privateKeyJWK: String, hint: String = ""

@@ -16,7 +16,11 @@ public struct WorkloadProofScope: Hashable, Sendable {
 
     /// Makes a scope; a token that is not named here must not decide anything about the request.
     ///
-    /// - Parameter target: The `https` URI of the request; query and fragment are taken off.
+    /// - Parameters:
+    ///   - target: The `https` URI of the request; query and fragment are taken off.
+    ///   - accessToken: The access token in the request, if any.
+    ///   - transactionToken: The transaction token in the request, if any.
+    ///   - otherTokens: Other tokens in the request by their names.
     /// - Throws: ``WITPresentationError``; `.insecureTarget` for every other scheme (WIT-SVID §7).
     public init(
         target: String, accessToken: String? = nil, transactionToken: String? = nil, otherTokens: [String: String] = [:]

@@ -37,7 +37,10 @@ public struct VerifiedX509SVID: Hashable, Sendable {
     ///
     /// Costs at most ``maxSignatureChecks`` signature checks. No I/O, no clock.
     ///
-    /// - Parameter now: The wall-clock time at which validity periods are judged; both ends belong to the period.
+    /// - Parameters:
+    ///   - chain: The certificates that the peer sent, the leaf first.
+    ///   - bundles: Whom to believe: each trust domain's authorities for its own SVIDs.
+    ///   - now: The wall-clock time at which validity periods are judged; both ends belong to the period.
     /// - Throws: ``X509SVIDError``; `.unknownTrustDomain` when `bundles` has none for the leaf.
     public static func validate(
         _ chain: [Certificate], bundles: TrustBundles, now: Date

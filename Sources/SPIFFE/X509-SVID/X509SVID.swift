@@ -27,7 +27,10 @@ public struct X509SVID: Sendable {
 
     /// Loads an SVID as the Workload API hands it out.
     ///
-    /// - Parameter certificatesDER: DER certificates one after the other, the leaf first.
+    /// - Parameters:
+    ///   - certificatesDER: DER certificates one after the other, the leaf first.
+    ///   - privateKeyPKCS8DER: The private key of the leaf, in PKCS#8.
+    ///   - hint: What it is for. Default: nothing.
     /// - Throws: ``X509SVIDError``; `.malformedPrivateKey` for a key in another form than PKCS#8.
     public init(certificatesDER: [UInt8], privateKeyPKCS8DER: [UInt8], hint: String = "") throws(X509SVIDError) {
         let parts: [[UInt8]]
