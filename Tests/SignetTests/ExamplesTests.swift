@@ -13,7 +13,7 @@ struct ExamplesTests {
         var audiences: [String] = []
         for name in documents + ["README.md", "Tests/Demo/run.sh"] {
             let text = try String(contentsOf: Self.root.appending(path: name), encoding: .utf8)
-            audiences += text.matches(of: /--audience[ =](\S+)/).map { String($0.output.1) }
+            audiences += text.matches(of: /--audience[ =]"?([^\s"]+)/).map { String($0.output.1) }
         }
         #expect(!audiences.isEmpty)
         for audience in audiences {
