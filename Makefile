@@ -41,9 +41,9 @@ build: packages ## Build the programs (.build/release/signet)
 	$(SWIFT) build -c $(CONFIGURATION) --product signet
 	$(SWIFT) build -c $(CONFIGURATION) --product signet-demo-service
 	$(SWIFT) build -c $(CONFIGURATION) --product signet-sdk-harness
-	$(SWIFT) build -c $(CONFIGURATION) --product signet-example-services
 
 build-tests: build
+	$(SWIFT) build -c $(CONFIGURATION) --product signet-example-services
 	$(SWIFT) build -c $(CONFIGURATION) --product signetPackageTests
 
 check: ## Format, layering, and a test for every rule of the standards, without building
