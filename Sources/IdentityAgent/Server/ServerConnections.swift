@@ -79,8 +79,18 @@ final class ServerConnections: Sendable {
     }
 
     /// Runs a client's connections until it is told to end, which may be before it began.
+    ///
+    /// In a task of its own: when a gRPC channel is cancelled before it is told to close, calls that have just joined its
+    /// queue wait for ever. So it is told first.
     private func runConnections(of client: ServerClient) async throws {
-        if try await !client.runUntilEnded() { self.logger.debug("a connection was replaced before it was used") }
+        let connections = Task { try await client.runUntilEnded() }
+        let hasRun = try await withTaskCancellationHandler {
+            try await connections.value
+        } onCancel: {
+            client.beginGracefulShutdown()
+            connections.cancel()
+        }
+        if !hasRun { self.logger.debug("a connection was replaced before it was used") }
     }
 
     /// Waits for a connection, other than `previous` if given.

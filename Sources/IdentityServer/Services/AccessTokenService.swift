@@ -153,11 +153,11 @@ struct AccessTokenService: Sendable {
         }
     }
 
-    /// - Throws: FAILED_PRECONDITION where this server issues no access tokens.
+    /// - Throws: UNIMPLEMENTED where this server issues no access tokens: agents then do not ask again on a connection.
     private var tokens: ControlPlane.Tokens {
         get throws {
             guard let tokens = self.plane.tokens else {
-                throw RPCError.noAuthorizationServer
+                throw RPCError(code: .unimplemented, message: RPCError.noAuthorizationServer.message)
             }
             return tokens
         }

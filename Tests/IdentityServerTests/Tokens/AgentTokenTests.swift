@@ -122,7 +122,7 @@ struct AgentTokenTests {
             let agent = try await plane.newAgent()
             try await plane.remote(as: agent) { client async throws in
                 let expected = Refusal(
-                    .failedPrecondition,
+                    .unimplemented,
                     "this server issues no access tokens: its configuration has no section oauth")
                 #expect(try await refusal { try await client.issue("orders", "payments", []) } == expected)
                 let answer = try await refusal {
