@@ -79,17 +79,13 @@ public final class JWKSetState: TokenStateSource, Service {
     ///
     /// - Throws: ``OAuthClientError/timedOut`` when there are none within `timeout`. Default: 30 s.
     public func waitUntilReady(timeout: Duration = .seconds(30)) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
+        do {
+            try await self.instants.withTimeLimit(timeout) {
                 for await state in self.state.updates() where state != nil { return }
                 throw CancellationError()
             }
-            group.addTask {
-                try await self.instants.sleep(for: timeout)
-                throw OAuthClientError.timedOut
-            }
-            defer { group.cancelAll() }
-            try await group.next()
+        } catch is TimeLimitExceeded {
+            throw OAuthClientError.timedOut
         }
     }
 

@@ -38,15 +38,17 @@ package final class WakeUp: Sendable {
         try Task.checkCancellation()
     }
 
-    /// Waits for the next signal, at most until the wall clock reaches `deadline`, if there is one.
+    /// Waits for the next signal, at most until the wall clock reaches `deadline`, if there is one, and at most for
+    /// `limit` by a clock that nobody sets, if there is one.
     ///
     /// - Precondition: No other task waits.
     /// - Throws: `CancellationError` when the task is cancelled.
-    package func wait(until deadline: Date?, instants: Instants) async throws {
-        guard let deadline else { return try await self.wait() }
+    package func wait(until deadline: Date?, atMost limit: Duration? = nil, instants: Instants) async throws {
+        guard deadline != nil || limit != nil else { return try await self.wait() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.waitForSignal() }
-            group.addTask { try await instants.sleep(until: deadline) }
+            if let deadline { group.addTask { try await instants.sleep(until: deadline) } }
+            if let limit { group.addTask { try await instants.sleep(for: limit) } }
             defer { group.cancelAll() }
             try await group.next()
         }

@@ -1,5 +1,6 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
+import ProtoRPC
 
 extension WorkloadAPIClient {
     /// Runs `body` with a new connection.
@@ -7,7 +8,7 @@ extension WorkloadAPIClient {
     /// - Throws: ``WorkloadAPIError`` for whatever gRPC reports; `CancellationError`; what `body` itself throws.
     func connect<Result: Sendable>(_ body: (GRPCConnection) async throws -> Result) async throws -> Result {
         do {
-            return try await withGRPCClient(transport: self.makeTransport()) { try await body($0) }
+            return try await GRPCClient(transport: self.makeTransport()).running(body)
         } catch let error as RPCError {
             // A cancelled call is reported as a failed one; who was cancelled should see that.
             try Task.checkCancellation()

@@ -33,14 +33,8 @@ struct SVIDIssuance: Sendable {
     /// Waits for work, at most until a moment, and no longer than it seemed to be away or ``longestPause``: the clock may
     /// be set back, behind the beginning of SVIDs too.
     private func wait(until moment: Date?, from now: Date) async throws {
-        guard let moment else { return try await self.cache.work(self.requests.kind).wait() }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.cache.work(self.requests.kind).wait(until: moment, instants: self.instants) }
-            let remaining = Duration.seconds(max(0, moment.timeIntervalSince(now)))
-            group.addTask { try await self.instants.sleep(for: min(remaining, Self.longestPause)) }
-            defer { group.cancelAll() }
-            try await group.next()
-        }
+        let limit = moment.map { min(.seconds(max(0, $0.timeIntervalSince(now))), Self.longestPause) }
+        try await self.cache.work(self.requests.kind).wait(until: moment, atMost: limit, instants: self.instants)
     }
 
     private func issue(_ batch: [RegistrationEntry], _ failures: FailureLog) async {

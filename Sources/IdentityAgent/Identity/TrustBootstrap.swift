@@ -37,16 +37,3 @@ struct TrustBootstrap: Sendable {
         }
     }
 }
-
-extension GRPCClient {
-    /// Runs the client's connections while `body` makes its calls.
-    func running<Result: Sendable>(
-        _ body: @Sendable (GRPCClient) async throws -> Result
-    ) async throws -> Result {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.runConnections() }
-            defer { group.cancelAll() }
-            return try await body(self)
-        }
-    }
-}

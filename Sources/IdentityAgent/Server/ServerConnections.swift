@@ -1,5 +1,5 @@
 import FoundationEssentials
-package import GRPCCore
+import GRPCCore
 import Logging
 import ProtoRPC
 import Rotation
@@ -79,18 +79,8 @@ final class ServerConnections: Sendable {
     }
 
     /// Runs a client's connections until it is told to end, which may be before it began.
-    ///
-    /// In a task of its own: when a gRPC channel is cancelled before it is told to close, calls that have just joined its
-    /// queue wait for ever. So it is told first.
     private func runConnections(of client: ServerClient) async throws {
-        let connections = Task { try await client.runUntilEnded() }
-        let hasRun = try await withTaskCancellationHandler {
-            try await connections.value
-        } onCancel: {
-            client.beginGracefulShutdown()
-            connections.cancel()
-        }
-        if !hasRun { self.logger.debug("a connection was replaced before it was used") }
+        if try await !client.runUntilEnded() { self.logger.debug("a connection was replaced before it was used") }
     }
 
     /// Waits for a connection, other than `previous` if given.
@@ -142,18 +132,6 @@ final class ServerConnections: Sendable {
             state.number += 1
             // Published in order; waking takes no time.
             self.wanted.publish(state)
-        }
-    }
-}
-
-extension GRPCClient {
-    /// Runs the connections until the client is told to end; returns whether that was after it began.
-    package func runUntilEnded() async throws -> Bool {
-        do {
-            try await self.runConnections()
-            return true
-        } catch let error as RuntimeError where error.code == .clientIsStopped {
-            return false
         }
     }
 }

@@ -89,9 +89,8 @@ struct AuthorizationListener: Sendable {
 
     /// Reads a body of the size and in the time that it may have.
     private func read(_ body: RequestBody) async throws -> [UInt8] {
-        try await withThrowingTaskGroup(of: [UInt8].self) { group in
-            defer { group.cancelAll() }
-            group.addTask {
+        do {
+            return try await self.instants.withTimeLimit(Self.bodyTimeout) {
                 var bytes: [UInt8] = []
                 for try await buffer in body {
                     guard bytes.count + buffer.readableBytes <= FormParameters.maxBytes else {
@@ -101,11 +100,8 @@ struct AuthorizationListener: Sendable {
                 }
                 return bytes
             }
-            group.addTask {
-                try await self.instants.sleep(for: Self.bodyTimeout)
-                throw BodyFailure.tooSlow
-            }
-            return try await group.next() ?? []
+        } catch is TimeLimitExceeded {
+            throw BodyFailure.tooSlow
         }
     }
 }

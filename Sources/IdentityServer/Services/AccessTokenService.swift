@@ -117,20 +117,8 @@ struct AccessTokenService: Sendable {
                 update, issuer: tokens.issuance.issuer, keys: keys == sentKeys ? [] : keys, to: writer)
             seen = update.position
             sentKeys = keys
-            try await self.wait(for: watch.wakeUp)
+            try await watch.wakeUp.wait(until: nil, atMost: Self.heartbeat, instants: self.plane.instants)
         }
-    }
-
-    /// Returns when there may be something to send, and at the latest when it is time for a heartbeat.
-    private func wait(for wakeUp: WakeUp) async throws {
-        let instants = self.plane.instants
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            defer { group.cancelAll() }
-            group.addTask { try await wakeUp.wait() }
-            group.addTask { try await instants.sleep(for: Self.heartbeat) }
-            try await group.next()
-        }
-        try Task.checkCancellation()
     }
 
     /// Sends an update in pages; only the last of them says that nothing is missing.

@@ -36,7 +36,7 @@ struct SVIDService: Sendable {
         _ request: Spire_Api_Server_Svid_V1_MintX509SVIDRequest, _ call: Call, _ event: inout AuditEvent
     ) throws -> Spire_Api_Server_Svid_V1_MintX509SVIDResponse {
         guard !request.csr.isEmpty else { throw RPCError.invalid("missing CSR") }
-        let ttl = try self.lifetime(request.ttl, default: self.plane.lifetimes.x509SVID)
+        let ttl = try ControlPlane.lifetime(request.ttl, default: self.plane.lifetimes.x509SVID)
         let wanted = try CertificateRequest(minting: request.csr, in: self.plane.trustDomain)
         event.subject = wanted.id.uri
         let svid: IssuedX509SVID
@@ -45,7 +45,7 @@ struct SVIDService: Sendable {
                 id: wanted.id, publicKey: wanted.publicKey, dnsNames: wanted.dnsNames, ttl: ttl,
                 now: self.plane.instants.now())
         } catch {
-            throw self.status(of: error, issuing: "X509-SVID", of: wanted.id)
+            throw self.plane.status(of: error, issuing: "X509-SVID", of: wanted.id)
         }
         event.note(svid)
         self.plane.logger.info(
@@ -67,7 +67,7 @@ struct SVIDService: Sendable {
             throw RPCError.invalid("invalid SPIFFE ID: \(error.message)")
         }
         event.subject = id.uri
-        let ttl = try self.lifetime(request.ttl, default: self.plane.lifetimes.jwtSVID)
+        let ttl = try ControlPlane.lifetime(request.ttl, default: self.plane.lifetimes.jwtSVID)
         let audience = try Self.checkedAudience(request.audience)
         event.audience = audience
         let svid = try self.issueJWTSVID(
@@ -88,11 +88,7 @@ struct SVIDService: Sendable {
     func batchNewX509SVID(
         _ request: Spire_Api_Server_Svid_V1_BatchNewX509SVIDRequest, _ call: Call
     ) throws -> Spire_Api_Server_Svid_V1_BatchNewX509SVIDResponse {
-        guard !request.params.isEmpty else { throw RPCError.invalid("missing parameters") }
-        let most = ControlPlaneLimits.maxBatchSVIDs
-        guard request.params.count <= most else {
-            throw RPCError.invalid("too many X509-SVIDs in one batch: \(request.params.count), at most \(most)")
-        }
+        try ControlPlane.checkBatch(count: request.params.count, of: "X509-SVID")
         let entries = try self.entries(Set(request.params.map(\.entryID)), for: call)
         let authority = self.plane.authority.current
         let now = self.plane.instants.now()
@@ -160,16 +156,8 @@ struct SVIDService: Sendable {
             return try self.plane.authority.current.issueJWTSVID(
                 id: id, audience: audience, ttl: ttl, includeJTI: includeJTI, now: now)
         } catch {
-            throw self.status(of: error, issuing: "JWT-SVID", of: id)
+            throw self.plane.status(of: error, issuing: "JWT-SVID", of: id)
         }
-    }
-
-    /// What the caller did wrong is told; what the authority could not do is logged.
-    private func status(of error: IssuanceError, issuing kind: String, of id: SPIFFEID) -> RPCError {
-        if let refusal = RPCError(refused: error) { return refusal }
-        self.plane.logger.error(
-            "SVID not issued", metadata: [LogKey.spiffeID: "\(id)", LogKey.error: "\(error)"])
-        return RPCError(code: .internalError, message: "failed to sign \(kind)")
     }
 
     // MARK: Checks
@@ -178,11 +166,6 @@ struct SVIDService: Sendable {
     private func entries(_ ids: Set<String>, for call: Call) throws -> [String: RegistrationEntry] {
         let agent = try call.agent
         return self.plane.registry.authorizedEntries(ids, for: agent.id, now: self.plane.instants.now())
-    }
-
-    private func lifetime(_ seconds: Int32, default lifetime: Duration) throws -> Duration {
-        guard seconds >= 0 else { throw RPCError.invalid("ttl is negative") }
-        return seconds == 0 ? lifetime : .seconds(Int64(seconds))
     }
 
     private static func checkedAudience(_ audience: [String]) throws -> [String] {

@@ -35,8 +35,7 @@ struct WITService: Sendable {
             throw RPCError.invalid("invalid SPIFFE ID: \(error.message)")
         }
         event.subject = id.uri
-        guard request.ttl >= 0 else { throw RPCError.invalid("ttl is negative") }
-        let ttl = request.ttl == 0 ? self.plane.lifetimes.witSVID : .seconds(Int64(request.ttl))
+        let ttl = try ControlPlane.lifetime(request.ttl, default: self.plane.lifetimes.witSVID)
         let confirmation = try WITConfirmation(
             publicKeyDER: request.publicKey, signingAlgorithm: request.signingAlgorithm)
         let svid: IssuedWITSVID
@@ -44,10 +43,7 @@ struct WITService: Sendable {
             svid = try self.plane.authority.current.issueWITSVID(
                 id: id, confirmation: confirmation, ttl: ttl, now: self.plane.instants.now())
         } catch {
-            if let refusal = RPCError(refused: error) { throw refusal }
-            self.plane.logger.error(
-                "SVID not issued", metadata: [LogKey.spiffeID: "\(id)", LogKey.error: "\(error)"])
-            throw RPCError(code: .internalError, message: "failed to sign WIT-SVID")
+            throw self.plane.status(of: error, issuing: "WIT-SVID", of: id)
         }
         event.note(svid)
         self.plane.logger.info(
@@ -63,11 +59,7 @@ struct WITService: Sendable {
     func batchNewWITSVID(
         _ request: Spire_Api_Server_Svid_V1_BatchNewWITSVIDRequest, _ call: Call
     ) throws -> Spire_Api_Server_Svid_V1_BatchNewWITSVIDResponse {
-        guard !request.params.isEmpty else { throw RPCError.invalid("missing parameters") }
-        let most = ControlPlaneLimits.maxBatchSVIDs
-        guard request.params.count <= most else {
-            throw RPCError.invalid("too many WIT-SVIDs in one batch: \(request.params.count), at most \(most)")
-        }
+        try ControlPlane.checkBatch(count: request.params.count, of: "WIT-SVID")
         let agent = try call.agent
         let now = self.plane.instants.now()
         let entries = self.plane.registry.authorizedEntries(

@@ -56,7 +56,7 @@ enum SocketClient {
         let transport = try HTTP2ClientTransport.Posix(
             target: .unixDomainSocket(path: path), transportSecurity: .plaintext)
         do {
-            return try await withGRPCClient(transport: transport) { try await body($0) }
+            return try await GRPCClient(transport: transport).running(body)
         } catch let error as RPCError where error.code == .unavailable && error.cause != nil {
             throw CommandError("cannot connect to \(path): \(advice)")
         }

@@ -1,6 +1,7 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import IdentityAgent
+import ProtoRPC
 import Testing
 
 @Suite("Connections to the control plane", .timeLimit(.minutes(1)))
