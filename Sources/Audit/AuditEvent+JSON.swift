@@ -20,6 +20,7 @@ extension AuditEvent {
         object["decision"] = .string(self.decision.rawValue)
         object["kind"] = .string(self.kind.rawValue)
         object["reason"] = self.reason.map(Self.safe)
+        object["remedy"] = self.remedy.map(Self.safe)
         object["iss"] = self.issuer.map(Self.safe)
         object["kid"] = self.keyID.map(Self.safe)
         object["sub"] = self.subject.map(Self.safe)
@@ -34,6 +35,7 @@ extension AuditEvent {
         object["expires_at"] = self.expiresAt.map { .string(Self.text(of: $0)) }
         object["peer"] = self.peer.map(Self.safe)
         object["route"] = Self.safe(self.route)
+        object["library"] = self.library.map(Self.safe)
         object["latency_us"] = self.latency.map { .number(JSONNumber(Int64($0 / .microseconds(1)))) }
         object["count"] = self.count.map { .number(JSONNumber($0)) }
         return object
@@ -49,6 +51,7 @@ extension AuditEvent {
         else { return nil }
         self.init(time: time, decision: decision, kind: kind, route: route, peer: object["peer"]?.string)
         self.reason = object["reason"]?.string
+        self.remedy = object["remedy"]?.string
         self.issuer = object["iss"]?.string
         self.keyID = object["kid"]?.string
         self.subject = object["sub"]?.string
@@ -57,6 +60,7 @@ extension AuditEvent {
         self.tokenID = object["jti"]?.string
         self.serialNumber = object["serial"]?.string
         self.expiresAt = object["expires_at"]?.string.flatMap(Self.date(of:))
+        self.library = object["library"]?.string
         self.latency = object["latency_us"]?.number?.int64.map { .microseconds($0) }
         self.count = object["count"]?.number?.uint64
     }

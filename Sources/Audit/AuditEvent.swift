@@ -33,6 +33,8 @@ package struct AuditEvent: Hashable, Sendable {
     package var kind: Kind
     /// A stable word for why something was refused; for a revocation and a change what the actor wrote.
     package var reason: String?
+    /// What an operator has to do about a refusal, where the reason alone does not say it.
+    package var remedy: String?
     package var issuer: String?
     package var keyID: String?
     /// The SPIFFE ID that something was issued to, or taken from.
@@ -48,6 +50,8 @@ package struct AuditEvent: Hashable, Sendable {
     /// The method or path that was called.
     package var route: String
     package var latency: Duration?
+    /// The library by which somebody asked, and its version, as they say: `signet-swift/1.2.3`.
+    package var library: String?
     /// How many records this one stands for, where that is not itself alone.
     package var count: UInt64?
 

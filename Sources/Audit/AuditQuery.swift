@@ -10,6 +10,8 @@ package struct AuditQuery: Hashable, Sendable {
     package var audience: String?
     package var tokenID: String?
     package var decision: AuditEvent.Decision?
+    /// A library with its version, or its name alone for all versions.
+    package var library: String?
 
     package init() {}
 
@@ -20,6 +22,11 @@ package struct AuditQuery: Hashable, Sendable {
         if let audience, !event.audience.contains(audience) { return false }
         if let tokenID, event.tokenID != tokenID { return false }
         if let decision, event.decision != decision { return false }
+        if let library {
+            guard let reported = event.library, reported == library || reported.hasPrefix(library + "/") else {
+                return false
+            }
+        }
         return true
     }
 }

@@ -11,6 +11,8 @@ public enum OAuthClientError: Error, Hashable {
     case noSuchIdentity(SPIFFEID)
     /// The issuer refuses, with a code of RFC 6749 §5.2 or of an extension of it.
     case refused(code: String, status: UInt)
+    /// The issuer gives tokens to newer versions of this library only: the service has to be built with one.
+    case libraryTooOld
     /// The answer is neither a success nor a refusal as RFC 6749 has them.
     case unexpectedStatus(UInt)
     /// The answer is longer than what is read.
@@ -33,7 +35,7 @@ extension OAuthClientError: TokenIssuerError {
     /// Whether the issuer has answered, and the answer is no: what it has given before is not used any more.
     public var isDenial: Bool {
         switch self {
-        case .refused(_, status: 400), .refused(_, status: 401), .refused(_, status: 403): true
+        case .refused(_, status: 400), .refused(_, status: 401), .refused(_, status: 403), .libraryTooOld: true
         default: false
         }
     }
@@ -46,6 +48,8 @@ extension OAuthClientError: CustomStringConvertible {
         case .notHTTPS: "the URL is not one of https"
         case .noSuchIdentity(let id): "this process has no SVID of \(id)"
         case .refused(let code, let status): "the issuer refuses: \(code) (HTTP \(status))"
+        case .libraryTooOld:
+            "the issuer gives tokens to newer versions of this library only, and this is \(LibraryVersion.current): update"
         case .unexpectedStatus(let status): "the issuer answers HTTP \(status)"
         case .answerTooLong(let maxBytes): "the answer is longer than \(maxBytes) bytes"
         case .malformedAnswer: "the answer is no JSON object"

@@ -24,6 +24,8 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
     public static let maxLifetime: Duration = .seconds(86_400)
     /// The longest code of a refusal, in bytes.
     static let maxCodeBytes = 64
+    /// The code of an issuer that gives tokens to newer versions of this library only.
+    static let libraryTooOldCode = "signet_library_too_old"
 
     private let issuer: String
     private let tokenEndpoint: String
@@ -69,6 +71,7 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
         message.method = .POST
         message.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
         message.headers.add(name: "Accept", value: "application/json")
+        if let library = ReportedLibrary.current.report { message.headers.add(name: "User-Agent", value: library) }
         message.body = .bytes(ByteBuffer(string: Self.form(parameters)))
         // The life of the token is counted from before it was asked for: never too long.
         let askedAt = self.instants.now()
@@ -125,6 +128,7 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
         guard (400...599).contains(status), let code = Self.members(of: body)?["error"]?.string,
             (1...Self.maxCodeBytes).contains(code.utf8.count), code.utf8.allSatisfy(Self.isOfCodes)
         else { return .unexpectedStatus(status) }
+        guard code != Self.libraryTooOldCode else { return .libraryTooOld }
         return .refused(code: code, status: status)
     }
 

@@ -1,4 +1,5 @@
 package import AccessGrants
+package import AccessTokens
 
 /// The settings of the authorization server; a control plane without them issues no access tokens.
 package struct AuthorizationServerConfiguration: Sendable {
@@ -6,17 +7,22 @@ package struct AuthorizationServerConfiguration: Sendable {
     package var issuer: IssuerURL
     /// How long tokens live where no grant says so; in `TokenLifetime.range`.
     package var tokenLifetime: Duration
+    /// The oldest version of the library of services that gets tokens; nil gives them to all.
+    package var minimumLibraryVersion: LibraryVersion?
     /// Where clients that are not workloads of an agent get theirs; nil serves agents only.
     package var endpoint: Endpoint?
 
     /// - Parameters:
     ///   - tokenLifetime: Default: ten minutes.
+    ///   - minimumLibraryVersion: Default: none.
     ///   - endpoint: Default: none.
     package init(
-        issuer: IssuerURL, tokenLifetime: Duration = TokenLifetime.standard, endpoint: Endpoint? = nil
+        issuer: IssuerURL, tokenLifetime: Duration = TokenLifetime.standard,
+        minimumLibraryVersion: LibraryVersion? = nil, endpoint: Endpoint? = nil
     ) {
         self.issuer = issuer
         self.tokenLifetime = tokenLifetime
+        self.minimumLibraryVersion = minimumLibraryVersion
         self.endpoint = endpoint
     }
 

@@ -171,8 +171,8 @@ package final class IdentityServer: Service {
         let feed = TokenFeed(revocations: revocations, position: position)
         return ControlPlane.Tokens(
             issuance: AccessTokenIssuance(
-                issuer: configuration.issuer, lifetime: configuration.tokenLifetime, keys: keys, registry: registry,
-                feed: feed),
+                issuer: configuration.issuer, lifetime: configuration.tokenLifetime,
+                minimumLibraryVersion: configuration.minimumLibraryVersion, keys: keys, registry: registry, feed: feed),
             feed: feed)
     }
 

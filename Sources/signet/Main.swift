@@ -1,3 +1,4 @@
+import AccessTokens
 import ArgumentParser
 import Glibc
 
@@ -54,5 +55,5 @@ struct Signet: AsyncParsableCommand {
 
 /// The version this program reports: `signet --version`, an agent's `agent_version`.
 enum SignetVersion {
-    static let current = "0.1.0"
+    static let current = "\(LibraryVersion.current)"
 }

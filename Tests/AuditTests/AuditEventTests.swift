@@ -13,6 +13,7 @@ struct AuditEventTests {
             time: self.time, decision: .issued, kind: .accessToken, route: "/oauth2/token",
             peer: "spiffe://a.org/orders")
         event.reason = "because"
+        event.remedy = "do this"
         event.issuer = "https://tokens.a.org"
         event.keyID = "key-1"
         event.subject = "spiffe://a.org/orders"
@@ -21,6 +22,7 @@ struct AuditEventTests {
         event.tokenID = "jti-1"
         event.serialNumber = "1f"
         event.expiresAt = Date(timeIntervalSince1970: 1_800_000_600)
+        event.library = "signet-swift/1.2.3"
         event.latency = .microseconds(1_234)
         event.count = 7
         return event
@@ -29,10 +31,11 @@ struct AuditEventTests {
     @Test("a record is one line of JSON with these names")
     func golden() {
         let line = #"""
-            {"time":"2027-01-15T08:00:00.250Z","decision":"issued","kind":"access_token","reason":"because",\#
+            {"time":"2027-01-15T08:00:00.250Z","decision":"issued","kind":"access_token","reason":"because","remedy":"do this",\#
             "iss":"https://tokens.a.org","kid":"key-1","sub":"spiffe://a.org/orders","aud":"spiffe://a.org/payments",\#
             "scope":"payments:create","jti":"jti-1","serial":"1f","expires_at":"2027-01-15T08:10:00.000Z",\#
-            "peer":"spiffe://a.org/orders","route":"/oauth2/token","latency_us":1234,"count":7}
+            "peer":"spiffe://a.org/orders","route":"/oauth2/token","library":"signet-swift/1.2.3",\#
+            "latency_us":1234,"count":7}
             """#
         #expect(String(decoding: Self.whole.line, as: UTF8.self) == line + "\n")
     }

@@ -66,6 +66,8 @@ struct AuditQueryTests {
             ({ $0.audience = "spiffe://a.org/payments" }, true), ({ $0.audience = "payments" }, false),
             ({ $0.tokenID = "jti-1" }, true), ({ $0.tokenID = "jti-2" }, false),
             ({ $0.decision = .issued }, true), ({ $0.decision = .refused }, false),
+            ({ $0.library = "signet-swift/1.2.3" }, true), ({ $0.library = "signet-swift" }, true),
+            ({ $0.library = "signet-swift/1.2" }, false), ({ $0.library = "signet" }, false),
             ({ ($0.tokenID, $0.decision) = ("jti-1", .refused) }, false),
         ]
         return changes.map { change, found in

@@ -23,6 +23,7 @@ struct OAuthSettingsTests {
             "\(issuer), dns_names: \"tokens.example.org, *.tokens.example.org\"",
             "\(issuer), serving_cert_file: /a, serving_key_file: /b",
             "issuer: https://127.0.0.1:8443, serving_cert_file: /a, serving_key_file: /b",
+            "\(issuer), minimum_library_version: 1.2.3",
         ])
     func accepted(oauth: String) async throws {
         let result = try await Self.validate(oauth)
@@ -44,6 +45,7 @@ struct OAuthSettingsTests {
             ),
             ("\(issuer), dns_names: \"a..example.org\"", "'server.oauth.dns_names' is 'a..example.org'"),
             ("issuer: https://127.0.0.1:8443", "'server.oauth.serving_cert_file' is required"),
+            ("\(issuer), minimum_library_version: 1.2", "'server.oauth.minimum_library_version' is '1.2'"),
         ])
     func refused(oauth: String, message: String) async throws {
         let result = try await Self.validate(oauth)

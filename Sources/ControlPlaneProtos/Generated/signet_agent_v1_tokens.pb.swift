@@ -44,6 +44,9 @@ package nonisolated struct Signet_Agent_V1_IssueAccessTokenRequest: Sendable {
   /// SHA-256 of the DER of the X.509-SVID that the workload presents: for services that demand certificate binding.
   package var certificateSha256: Data = Data()
 
+  /// The library of the workload and its version, as it reports them: signet-swift/1.2.3.
+  package var library: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -195,7 +198,7 @@ fileprivate nonisolated let _protobuf_package = "signet.agent.v1"
 
 nonisolated extension Signet_Agent_V1_IssueAccessTokenRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".IssueAccessTokenRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}entry_id\0\u{1}audience\0\u{1}scopes\0\u{3}certificate_sha256\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}entry_id\0\u{1}audience\0\u{1}scopes\0\u{3}certificate_sha256\0\u{1}library\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -207,6 +210,7 @@ nonisolated extension Signet_Agent_V1_IssueAccessTokenRequest: SwiftProtobuf.Mes
       case 2: try { try decoder.decodeSingularStringField(value: &self.audience) }()
       case 3: try { try decoder.decodeRepeatedStringField(value: &self.scopes) }()
       case 4: try { try decoder.decodeSingularBytesField(value: &self.certificateSha256) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.library) }()
       default: break
       }
     }
@@ -225,6 +229,9 @@ nonisolated extension Signet_Agent_V1_IssueAccessTokenRequest: SwiftProtobuf.Mes
     if !self.certificateSha256.isEmpty {
       try visitor.visitSingularBytesField(value: self.certificateSha256, fieldNumber: 4)
     }
+    if !self.library.isEmpty {
+      try visitor.visitSingularStringField(value: self.library, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -233,6 +240,7 @@ nonisolated extension Signet_Agent_V1_IssueAccessTokenRequest: SwiftProtobuf.Mes
     if lhs.audience != rhs.audience {return false}
     if lhs.scopes != rhs.scopes {return false}
     if lhs.certificateSha256 != rhs.certificateSha256 {return false}
+    if lhs.library != rhs.library {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

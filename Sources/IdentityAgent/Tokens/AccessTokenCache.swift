@@ -19,14 +19,17 @@ struct AccessTokenKey: Hashable, Sendable {
     let spiffeID: SPIFFEID
     let audience: String
     let scopes: ScopeSet
+    /// The library that asks; the server has a say in which may.
+    let library: ReportedLibrary
 
-    init(entry: RegistrationEntry, audience: String, scopes: ScopeSet) {
+    init(entry: RegistrationEntry, audience: String, scopes: ScopeSet, library: ReportedLibrary) {
         self.entryID = entry.id
         self.revision = entry.revision
         self.createdAt = entry.createdAt
         self.spiffeID = entry.spiffeID
         self.audience = audience
         self.scopes = scopes
+        self.library = library
     }
 }
 
@@ -157,6 +160,7 @@ final class AccessTokenCache: Sendable {
                 $0.audience = key.audience
                 $0.scopes = key.scopes.names
                 $0.certificateSha256 = Data(order.certificateSHA256)
+                $0.library = key.library.report ?? ""
             }, timeout: Self.timeout)
         let scopes = try? ScopeSet(parsing: reply.scopes)
         guard let scopes, (1...IssuedAccessToken.maxTokenBytes).contains(reply.accessToken.utf8.count),

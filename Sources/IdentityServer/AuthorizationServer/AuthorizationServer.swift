@@ -1,4 +1,5 @@
 import AccessGrants
+import AccessTokens
 import Audit
 import Authority
 import FoundationEssentials
@@ -107,6 +108,7 @@ struct AuthorizationServer: Sendable {
         var client: OAuthClient?
         let start = ContinuousClock.now
         var event = self.event(head, peer)
+        event.library = request.library.report
         do {
             let form = try self.form(head, body)
             event.audience = (form["resource"] ?? form["audience"]).map { [$0] } ?? []
@@ -118,7 +120,7 @@ struct AuthorizationServer: Sendable {
             event.peer = authenticated.id.uri
             switch endpoint {
             case .token:
-                let issued = try self.token(form, authenticated, now: now)
+                let issued = try self.token(form, authenticated, by: request.library, now: now)
                 event.note(issued)
                 self.plane.record(event, .issued, since: start)
                 return .secret(issued.members)
@@ -129,6 +131,7 @@ struct AuthorizationServer: Sendable {
             let refusal =
                 error as? OAuthError ?? OAuthError(.temporarilyUnavailable, "internal", "the server failed: try again")
             event.reason = refusal.reason
+            event.remedy = refusal.remedy
             if endpoint != .introspection { self.plane.record(event, .refused, since: start) }
             return self.refuse(endpoint, refusal, request, client)
         }
@@ -168,9 +171,10 @@ struct AuthorizationServer: Sendable {
         }
     }
 
-    private func token(_ form: FormParameters, _ client: OAuthClient, now: Date) throws(OAuthError) -> IssuedAccessToken
-    {
-        let issued = try self.tokenEndpoint.issue(self.tokenEndpoint.wish(form), to: client, now: now)
+    private func token(
+        _ form: FormParameters, _ client: OAuthClient, by library: ReportedLibrary, now: Date
+    ) throws(OAuthError) -> IssuedAccessToken {
+        let issued = try self.tokenEndpoint.issue(self.tokenEndpoint.wish(form), to: client, by: library, now: now)
         self.plane.logger.info(
             "access token issued",
             metadata: [

@@ -11,6 +11,8 @@ package struct OAuthError: Error, Hashable {
         /// RFC 8707 §2.
         case invalidTarget = "invalid_target"
         case temporarilyUnavailable = "temporarily_unavailable"
+        /// One of our own (RFC 6749 §8.5), for clients that name themselves as the library of Signet.
+        case libraryTooOld = "signet_library_too_old"
     }
 
     package let code: Code
@@ -18,10 +20,13 @@ package struct OAuthError: Error, Hashable {
     package let reason: String
     /// For the developer of the client; only characters that RFC 6749 §5.2 allows.
     package let text: String
+    /// What an operator has to do, for audit records, where the reason alone does not say it.
+    package let remedy: String?
 
-    package init(_ code: Code, _ reason: String, _ text: String) {
+    package init(_ code: Code, _ reason: String, _ text: String, remedy: String? = nil) {
         self.code = code
         self.reason = reason
+        self.remedy = remedy
         self.text = String(decoding: text.utf8.map(Self.allowed), as: UTF8.self)
     }
 
@@ -60,7 +65,8 @@ extension OAuthError {
             case .grant(.noScope), .grant(.scopesNotGranted), .grant(.tooManyScopes): .invalidScope
             case .certificateMissing: .invalidRequest
             case .notSigned: .temporarilyUnavailable
+            case .libraryTooOld: .libraryTooOld
             }
-        self.init(code, refusal.label, "\(refusal)")
+        self.init(code, refusal.label, "\(refusal)", remedy: refusal.remedy)
     }
 }

@@ -37,11 +37,13 @@ struct TokenEndpoint: Sendable {
     }
 
     /// Issues the token.
-    func issue(_ wish: Wish, to client: OAuthClient, now: Date) throws(OAuthError) -> IssuedAccessToken {
+    func issue(
+        _ wish: Wish, to client: OAuthClient, by library: ReportedLibrary, now: Date
+    ) throws(OAuthError) -> IssuedAccessToken {
         do {
             return try self.issuance.issue(
                 to: client.id, audience: wish.audience, scopes: wish.scopes,
-                certificateSHA256: client.certificateSHA256, now: now)
+                certificateSHA256: client.certificateSHA256, library: library, now: now)
         } catch {
             throw OAuthError(error)
         }

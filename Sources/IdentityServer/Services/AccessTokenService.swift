@@ -38,6 +38,8 @@ struct AccessTokenService: Sendable {
     func issueAccessToken(
         _ request: Signet_Agent_V1_IssueAccessTokenRequest, _ call: Call, _ event: inout AuditEvent
     ) throws -> Signet_Agent_V1_IssueAccessTokenResponse {
+        let library = ReportedLibrary(request.library)
+        event.library = library.report
         let agent = try call.agent
         let tokens = try self.tokens
         let entry = self.plane.registry.authorizedEntries(
@@ -62,9 +64,10 @@ struct AccessTokenService: Sendable {
             issued = try tokens.issuance.issue(
                 to: entry.spiffeID, audience: request.audience, scopes: scopes,
                 certificateSHA256: request.certificateSha256.isEmpty ? nil : Array(request.certificateSha256),
-                now: self.plane.instants.now())
+                library: library, now: self.plane.instants.now())
         } catch {
             event.reason = error.label
+            event.remedy = error.remedy
             self.plane.logger.debug(
                 "access token refused",
                 metadata: [
@@ -171,7 +174,7 @@ extension RPCError {
             switch refusal {
             case .grant(.unknownAudience): .notFound
             case .grant(.noScope), .grant(.tooManyScopes): .invalidArgument
-            case .grant, .revoked: .permissionDenied
+            case .grant, .revoked, .libraryTooOld: .permissionDenied
             case .certificateMissing: .failedPrecondition
             case .notSigned: .internalError
             }

@@ -22,6 +22,8 @@ enum TokenRefusal: Error, Hashable {
     /// What is issued to the caller now is revoked.
     case revoked
     case notSigned
+    /// The client's library is this one, of this version or one that cannot be read, and `minimum` is demanded.
+    case libraryTooOld(LibraryVersion?, minimum: LibraryVersion)
 }
 
 extension TokenRefusal {
@@ -32,7 +34,14 @@ extension TokenRefusal {
         case .certificateMissing: "certificate_missing"
         case .revoked: "revoked"
         case .notSigned: "not_signed"
+        case .libraryTooOld: "library_too_old"
         }
+    }
+
+    /// What an operator has to do, where the reason alone does not say it.
+    var remedy: String? {
+        guard case .libraryTooOld(_, let minimum) = self else { return nil }
+        return "build the service with \(ReportedLibrary.name) \(minimum) or newer, and start it again"
     }
 }
 
@@ -43,6 +52,9 @@ extension TokenRefusal: CustomStringConvertible {
         case .certificateMissing: "the service demands that its tokens name the caller's certificate"
         case .revoked: "what is issued to the caller is revoked"
         case .notSigned: "the token could not be signed"
+        case .libraryTooOld(let version, _):
+            "the library \(ReportedLibrary.signet(version).report ?? ReportedLibrary.name) is too old for tokens: "
+                + (self.remedy ?? "")
         }
     }
 }
@@ -52,6 +64,8 @@ struct AccessTokenIssuance: Sendable {
     let issuer: IssuerURL
     /// How long tokens live where no grant says so.
     let lifetime: Duration
+    /// The oldest version of the library of services that gets tokens; nil gives them to all.
+    let minimumLibraryVersion: LibraryVersion?
     let keys: TokenKeyRotation
     let registry: Registry
     let feed: TokenFeed
@@ -62,10 +76,17 @@ struct AccessTokenIssuance: Sendable {
     ///   - audience: The audience URI or the name of a service.
     ///   - scopes: Nil asks for everything that is granted.
     ///   - certificateSHA256: Of the certificate that the caller presents; used where the service demands it.
+    ///   - library: By which the caller asks, as it says.
     func issue(
-        to caller: SPIFFEID, audience: String, scopes: ScopeSet?, certificateSHA256: [UInt8]?, now: Date
+        to caller: SPIFFEID, audience: String, scopes: ScopeSet?, certificateSHA256: [UInt8]?,
+        library: ReportedLibrary, now: Date
     ) throws(TokenRefusal) -> IssuedAccessToken {
         guard !self.feed.isRevoked(caller, issuedAt: now) else { throw .revoked }
+        if let minimum = self.minimumLibraryVersion, !library.isAccepted(minimum: minimum),
+            case .signet(let version) = library
+        {
+            throw .libraryTooOld(version, minimum: minimum)
+        }
         let decision: GrantDecision
         do {
             decision = try self.registry.access.decide(

@@ -28,13 +28,14 @@ public struct AgentTokenIssuer: AccessTokenIssuer {
 
     /// A token for a service, for this process as the agent has attested it.
     ///
-    /// - Throws: `WorkloadAPIError`: `.permissionDenied` when the scopes are not granted, `.unavailable` when the server
+    /// - Throws: `WorkloadAPIError`: `.permissionDenied` when the scopes are not granted or this library is too old, `.unavailable` when the server
     ///   is away and the agent has no token, `.unimplemented` when the server issues none.
     public func fetchToken(_ request: TokenRequest) async throws -> IssuedAccessToken {
         var message = Signet_Workload_V1_FetchAccessTokenRequest()
         message.audience = request.audience
         message.scopes = request.scopes.names
         message.spiffeID = request.spiffeID?.uri ?? ""
+        message.library = ReportedLibrary.current.report ?? ""
         let response = try await self.client.call(WorkloadAccessTokenMethods.fetchAccessToken, message)
         do {
             return try IssuedAccessToken(response)

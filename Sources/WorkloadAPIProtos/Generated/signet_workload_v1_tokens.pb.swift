@@ -41,6 +41,9 @@ package nonisolated struct Signet_Workload_V1_FetchAccessTokenRequest: Sendable 
   /// Which of the workload's identities calls. Empty: the only one, or the first.
   package var spiffeID: String = String()
 
+  /// The library that asks and its version, as a User-Agent has them: signet-swift/1.2.3. Passed on to the server.
+  package var library: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -190,7 +193,7 @@ fileprivate nonisolated let _protobuf_package = "signet.workload.v1"
 
 nonisolated extension Signet_Workload_V1_FetchAccessTokenRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".FetchAccessTokenRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}audience\0\u{1}scopes\0\u{3}spiffe_id\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}audience\0\u{1}scopes\0\u{3}spiffe_id\0\u{1}library\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -201,6 +204,7 @@ nonisolated extension Signet_Workload_V1_FetchAccessTokenRequest: SwiftProtobuf.
       case 1: try { try decoder.decodeSingularStringField(value: &self.audience) }()
       case 2: try { try decoder.decodeRepeatedStringField(value: &self.scopes) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.spiffeID) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.library) }()
       default: break
       }
     }
@@ -216,6 +220,9 @@ nonisolated extension Signet_Workload_V1_FetchAccessTokenRequest: SwiftProtobuf.
     if !self.spiffeID.isEmpty {
       try visitor.visitSingularStringField(value: self.spiffeID, fieldNumber: 3)
     }
+    if !self.library.isEmpty {
+      try visitor.visitSingularStringField(value: self.library, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -223,6 +230,7 @@ nonisolated extension Signet_Workload_V1_FetchAccessTokenRequest: SwiftProtobuf.
     if lhs.audience != rhs.audience {return false}
     if lhs.scopes != rhs.scopes {return false}
     if lhs.spiffeID != rhs.spiffeID {return false}
+    if lhs.library != rhs.library {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

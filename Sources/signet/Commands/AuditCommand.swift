@@ -22,6 +22,7 @@ struct AuditQueryCommand: AsyncParsableCommand {
     @Option(help: "For this audience.") var audience: String?
     @Option(help: "About this token.") var jti: String?
     @Option(help: "issued, refused, revoked, changed or lost.") var decision: AuditEvent.Decision?
+    @Option(help: "Asked for by this library, with its version or without: signet-swift/1.2.3.") var library: String?
     @Option(help: "pretty or json: json is one object a line, as in the file.") var output: OutputFormat = .pretty
 
     func run() async throws {
@@ -33,6 +34,7 @@ struct AuditQueryCommand: AsyncParsableCommand {
         query.audience = self.audience
         query.tokenID = self.jti
         query.decision = self.decision
+        query.library = self.library
         let files: AuditFiles
         do throws(AuditFileError) {
             files = try AuditFiles(path: self.file, maxFiles: AuditSettings.maxFiles)
@@ -64,7 +66,8 @@ extension AuditEvent {
         for (name, value) in [
             ("sub", self.subject), ("aud", self.audience.isEmpty ? nil : self.audience.joined(separator: ",")),
             ("scope", self.scope), ("jti", self.tokenID), ("serial", self.serialNumber), ("kid", self.keyID),
-            ("reason", self.reason), ("peer", self.peer), ("route", self.route.isEmpty ? nil : self.route),
+            ("reason", self.reason), ("remedy", self.remedy), ("library", self.library), ("peer", self.peer),
+            ("route", self.route.isEmpty ? nil : self.route),
             ("count", self.count.map { "\($0)" }),
         ] {
             guard let value else { continue }

@@ -1,3 +1,4 @@
+import AccessTokens
 import ArgumentParser
 import FoundationEssentials
 import ProtoRPC
@@ -19,6 +20,7 @@ struct WorkloadFetchToken: AsyncParsableCommand {
             $0.audience = self.audience
             $0.scopes = self.scope
             $0.spiffeID = self.spiffeID ?? ""
+            $0.library = ReportedLibrary.current.report ?? ""
         }
         let response = try await self.workload.withAgent { client in
             try await client.call(

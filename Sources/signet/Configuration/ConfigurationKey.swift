@@ -62,6 +62,7 @@ enum ConfigurationSection: String, CaseIterable {
         .init("oauth.serving_key_file", "path", "its key, in PEM; followed"),
         .init("oauth.dns_names", "names", "in the server's own X509-SVID instead; default: the issuer's host"),
         .init("oauth.token_ttl", "5m–15m", "default 10m"),
+        .init("oauth.minimum_library_version", "1.2.3", "older libraries of services get no tokens"),
         .init("oauth.signing_algorithm", "ES256|ES384|RS256|EdDSA", "default ES256"),
         .init("oauth.key_ttl", "duration", "how long a signing key lives, 90m or more; default 24h"),
     ]

@@ -30,11 +30,21 @@ extension Settings {
                 key: self.name(of: "oauth.token_ttl"), value: DurationText.format(server.tokenLifetime),
                 expected: "5m to 15m")
         }
+        server.minimumLibraryVersion = try self.minimumLibraryVersion()
         server.endpoint = AuthorizationServerConfiguration.Endpoint(
             bindAddress: try self.ipAddress("oauth.bind_address", default: "0.0.0.0"),
             bindPort: try self.integer("oauth.bind_port", in: 0...65535, default: 8443),
             certificate: try self.servingCertificate(issuer))
         return OAuthSettings(server: server, keys: try self.tokenKeys())
+    }
+
+    private func minimumLibraryVersion() throws(ConfigurationError) -> LibraryVersion? {
+        let key = "oauth.minimum_library_version"
+        guard let text = self.text(key) else { return nil }
+        guard let version = LibraryVersion(parsing: text) else {
+            throw .invalid(key: self.name(of: key), value: text, expected: "three numbers, as 1.2.3")
+        }
+        return version
     }
 
     /// By what clients know the endpoint: two files, or names in the server's own X509-SVID.

@@ -393,7 +393,9 @@ final class ScriptedControlPlane: Sendable {
     private func addAccessTokenService(to routes: inout RPCRoutes) {
         routes.unary(AccessTokenMethods.issueAccessToken) { request, context in
             let scopes = request.scopes.joined(separator: " ")
-            try self.checkAgent(context, "IssueAccessToken", "\(request.entryID) \(request.audience) [\(scopes)]")
+            let library = request.library.isEmpty ? "" : " by \(request.library)"
+            try self.checkAgent(
+                context, "IssueAccessToken", "\(request.entryID) \(request.audience) [\(scopes)]\(library)")
             let script = self.script
             guard script.issuesAccessTokens else { throw RPCError(code: .unimplemented, message: "unknown service") }
             if let code = script.accessTokenError { throw RPCError(code: code, message: "no access token") }

@@ -100,6 +100,27 @@ struct AccessTokenTests {
         }
     }
 
+    @Test("the workload's library is passed on as far as it can be read; each version has a token of its own")
+    func libraries() async throws {
+        try await withServingAgent(script: {
+            $0.entries = [.entry("a", "/a")]
+            $0.issuesAccessTokens = true
+        }) { agent, plane async throws in
+            var tokens: [String] = []
+            for library in ["signet-swift/1.2.3", "orders/1 signet-swift/1.2.3", "signet-swift/1.2.4", "", "a\u{7}b"] {
+                var request = Self.request()
+                request.library = library
+                tokens.append(try await agent.call(WorkloadAccessTokenMethods.fetchAccessToken, request).accessToken)
+            }
+            #expect(tokens == [1, 1, 2, 3, 3].map { "access-token-\($0)" })
+            #expect(
+                plane.calls.values.filter { $0.method == "IssueAccessToken" }.map(\.detail)
+                    == ["by signet-swift/1.2.3", "by signet-swift/1.2.4", ""].map {
+                        "a spiffe://example.org/payments []" + ($0.isEmpty ? "" : " \($0)")
+                    })
+        }
+    }
+
     @Test("what the server refuses is refused with its own words")
     func refused() async throws {
         try await withServingAgent(script: {

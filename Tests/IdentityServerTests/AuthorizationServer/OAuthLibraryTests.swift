@@ -1,5 +1,6 @@
 import AccessTokens
 import AsyncHTTPClient
+import Audit
 import Authority
 import AuthorizationOAuth
 import ControlPlaneProtos
@@ -18,7 +19,7 @@ import X509
 
 @Suite("the library of services against the authorization server", .timeLimit(.minutes(3)))
 struct OAuthLibraryTests {
-    private struct NoAudit: AuditSink {
+    private struct NoAudit: ServiceAuthorization.AuditSink {
         func record(_ event: AuthorizationEvent) {}
     }
 
@@ -28,10 +29,11 @@ struct OAuthLibraryTests {
 
     /// A control plane in the time of this machine, by which the client judges it.
     private func withServer(
-        _ binding: Signet_Server_V1_Binding = .identity,
+        _ binding: Signet_Server_V1_Binding = .identity, settings: HarnessSettings = oauthSettings,
         _ body: @escaping @Sendable (ControlPlaneUnderTest, TestIdentity, _ port: Int) async throws -> Void
     ) async throws {
-        try await withAuthorizationServer(binding, time: ManualInstants(now: Date())) { plane, orders async throws in
+        try await withAuthorizationServer(binding, time: ManualInstants(now: Date()), settings: settings) {
+            plane, orders async throws in
             try await body(plane, orders, try #require(plane.httpsPort))
         }
     }
@@ -85,6 +87,23 @@ struct OAuthLibraryTests {
         try await self.withServer(.certificate) { plane, orders, port async throws in
             try await self.withIssuer(plane, orders, port) { issuer, _ async throws in
                 #expect(try await issuer.fetchToken(Self.request).isCertificateBound)
+            }
+        }
+    }
+
+    @Test("the library says its version; where a newer one is demanded, it is refused and says so")
+    func libraryTooOld() async throws {
+        try await self.withServer { plane, orders, port async throws in
+            try await self.withIssuer(plane, orders, port) { issuer, _ async throws in
+                _ = try await issuer.fetchToken(Self.request)
+            }
+            #expect(plane.audit.events.last?.library == "signet-swift/\(LibraryVersion.current)")
+        }
+        var settings = oauthSettings
+        settings.minimumLibraryVersion = LibraryVersion(major: LibraryVersion.current.major + 1, minor: 0, patch: 0)
+        try await self.withServer(settings: settings) { plane, orders, port async throws in
+            try await self.withIssuer(plane, orders, port) { issuer, _ async throws in
+                await #expect(throws: OAuthClientError.libraryTooOld) { try await issuer.fetchToken(Self.request) }
             }
         }
     }

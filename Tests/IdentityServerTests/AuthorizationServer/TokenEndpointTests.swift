@@ -22,9 +22,10 @@ let jwtSPIFFE = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"
 /// The services `payments`, `reports` and `inventory`, grants of `/orders` to the first two, and its identity.
 func withAuthorizationServer(
     _ binding: Signet_Server_V1_Binding = .identity, time: ManualInstants = ManualInstants(),
+    settings: HarnessSettings = oauthSettings,
     _ body: @escaping @Sendable (ControlPlaneUnderTest, TestIdentity) async throws -> Void
 ) async throws {
-    try await withControlPlane(oauthSettings, time: time) { plane async throws in
+    try await withControlPlane(settings, time: time) { plane async throws in
         try await plane.local { client async throws in
             _ = try await client.createService("payments") { $0.binding = binding }
             _ = try await client.createService("inventory")

@@ -71,6 +71,8 @@ struct HarnessSettings: Sendable {
     var witKeyType: KeyType?
     /// The issuer of access tokens; nil issues none.
     var issuer: String? = nil
+    /// The oldest version of the library of services that gets tokens; nil gives them to all.
+    var minimumLibraryVersion: LibraryVersion? = nil
     /// What the endpoint of the authorization server proves itself with; nil has no endpoint.
     var certificate: AuthorizationServerConfiguration.Certificate? = nil
 }
@@ -94,7 +96,7 @@ func withControlPlane<Result: Sendable>(
     var authorizationServer: AuthorizationServerConfiguration?
     if let issuer = settings.issuer.flatMap({ IssuerURL($0) }) {
         authorizationServer = AuthorizationServerConfiguration(
-            issuer: issuer,
+            issuer: issuer, minimumLibraryVersion: settings.minimumLibraryVersion,
             endpoint: settings.certificate.map { .init(bindAddress: "127.0.0.1", bindPort: 0, certificate: $0) })
         tokenKeys = try await TokenKeyRotation.start(
             configuration: TokenKeyConfiguration(), keyManager: disk.keys, journal: store,

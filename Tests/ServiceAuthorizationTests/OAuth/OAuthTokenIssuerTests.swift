@@ -53,6 +53,7 @@ struct OAuthTokenIssuerTests {
         let sent = try #require(self.endpoint.requests.values.first)
         #expect(sent.method == "POST" && sent.url == Self.url)
         #expect(sent.headers["Content-Type"] == ["application/x-www-form-urlencoded"])
+        #expect(sent.headers["User-Agent"] == ["signet-swift/\(LibraryVersion.current)"])
         #expect(
             sent.body == "grant_type=client_credentials&client_id=spiffe%3A%2F%2Fexample.org%2Forders"
                 + "&resource=spiffe%3A%2F%2Fexample.org%2Fpayments&scope=a")
@@ -156,6 +157,8 @@ struct OAuthTokenIssuerTests {
             RefusedAnswer(
                 "fewer scopes", .missingScopes(ScopeSet(literal: ["a"])),
                 #"{"access_token":"a","token_type":"Bearer","expires_in":600,"scope":"b"}"#),
+            RefusedAnswer(
+                "a library that is too old", .libraryTooOld, #"{"error":"signet_library_too_old"}"#, status: 400),
             RefusedAnswer(
                 "§5.2", .refused(code: "invalid_scope", status: 400), #"{"error":"invalid_scope"}"#, status: 400),
             RefusedAnswer(
