@@ -74,6 +74,23 @@ package enum PrivateFile {
         return try file.read(maxBytes: maxBytes)
     }
 
+    /// Reads a file that others provide, such as the key of a certificate of the Web: links to it are followed, and where
+    /// it lies is their business; its own mode is looked at all the same.
+    ///
+    /// - Parameter allowed: The permission bits the file may have; with any other it is refused.
+    /// - Throws: ``PrivateFileError``.
+    package static func readProvided(
+        _ path: String, maxBytes: Int, refusingLooserThan allowed: UInt32
+    ) throws(PrivateFileError) -> [UInt8] {
+        // Non-blocking, so that a named pipe cannot hold up the start.
+        let file = try FileDescriptor(path: path, flags: O_RDONLY | O_NONBLOCK, operation: "open")
+        let status = try file.status()
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegularFile(path: path) }
+        let mode = status.st_mode & 0o7777
+        guard mode & ~allowed == 0 else { throw .looseMode(path: path, mode: mode, allowed: allowed) }
+        return try file.read(maxBytes: maxBytes)
+    }
+
     /// Makes an empty file with mode 0600 whatever the umask is, or checks the one there is as ``read(_:maxBytes:refusingLooserThan:)``
     /// does, for code that opens it by its path.
     ///

@@ -85,6 +85,17 @@ struct OAuthClientsOfOthers {
         try await Self.makeCertificate("third", folder)
         while !server.log.contains("serving certificate replaced") { _ = try await Self.served(by: issuer) }
         #expect(try await Self.served(by: issuer) == "subject=CN = third\n")
+
+        // A key that others may read is not used, until they may not any more.
+        try await Self.makeCertificate("fourth", folder, key: "next.key")
+        _ = try folder.write(folder.read("next.key"), to: "tls.key", mode: 0o644)
+        while !server.log.contains("has mode 0644; at most 0600 is accepted") {
+            _ = try await Self.served(by: issuer)
+        }
+        #expect(try await Self.served(by: issuer) == "subject=CN = third\n")
+        _ = try folder.write(folder.read("next.key"), to: "tls.key", mode: 0o600)
+        while try await Self.served(by: issuer) == "subject=CN = third\n" {}
+        #expect(try await Self.served(by: issuer) == "subject=CN = fourth\n")
         // Clients are still judged by the trust bundle.
         try await Self.grant(deployment)
         try await Self.mint("orders", deployment)

@@ -69,7 +69,7 @@ struct OAuthSettingsTests {
             let missing = try await Self.start(
                 "\(Self.issuer), serving_cert_file: \(path), serving_key_file: \(path)", in: directory)
             #expect(missing.status == 1)
-            #expect(missing.errorText == "signet: the file \(path) cannot be read\n")
+            #expect(missing.errorText == "signet: cannot open '\(path)': No such file or directory\n")
         }
         try await withTemporaryDirectory { directory in
             let path = try directory.write(Array("nothing".utf8), to: "tls.crt")
@@ -77,6 +77,20 @@ struct OAuthSettingsTests {
                 "\(Self.issuer), serving_cert_file: \(path), serving_key_file: \(path)", in: directory)
             #expect(unusable.status == 1)
             #expect(unusable.errorText == "signet: the certificate file has no certificate in PEM\n")
+        }
+    }
+
+    @Test("a server whose serving key others may read does not start and says so", arguments: [0o640, 0o604, 0o660])
+    func looseKey(mode: Int) async throws {
+        try await withTemporaryDirectory { directory in
+            let certificate = try directory.write(Array("nothing".utf8), to: "tls.crt", mode: 0o644)
+            let key = try directory.write(Array("nothing".utf8), to: "tls.key", mode: mode)
+            let output = try await Self.start(
+                "\(Self.issuer), serving_cert_file: \(certificate), serving_key_file: \(key)", in: directory)
+            #expect(output.status == 1)
+            #expect(
+                output.errorText
+                    == "signet: '\(key)' has mode 0\(String(mode, radix: 8)); at most 0600 is accepted\n")
         }
     }
 

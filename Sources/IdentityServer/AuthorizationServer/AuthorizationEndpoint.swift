@@ -15,7 +15,7 @@ struct AuthorizationEndpoint: Sendable {
     /// Nil where the configuration has no endpoint.
     ///
     /// - Parameter identity: Its bundle judges client certificates; its SVID proves the server where there are no files.
-    /// - Throws: ``ServingFilesError`` and `ServingCertificateError`.
+    /// - Throws: `PrivateFileError` and `ServingCertificateError`.
     init?(
         _ configuration: IdentityServerConfiguration, plane: ControlPlane, identity: ServerIdentity,
         health: Watched<Bool>, logger: Logger

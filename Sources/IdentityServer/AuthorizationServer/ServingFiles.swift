@@ -1,5 +1,5 @@
 import Crypto
-import FoundationEssentials
+import KeyManagement
 import Logging
 import Rotation
 import SPIFFETLS
@@ -27,17 +27,13 @@ struct ServingFiles: Sendable {
 
     /// Reads both files.
     ///
-    /// - Throws: ``ServingFilesError``, with the path of the file that cannot be read.
+    /// - Throws: `PrivateFileError`, with the path of the file that cannot be used: also when others than its owner may
+    ///   read the key.
     func read() throws -> Contents {
-        Contents(certificate: try Self.read(self.certificatePath), key: try Self.read(self.keyPath))
-    }
-
-    private static func read(_ path: String) throws -> [UInt8] {
-        guard let data = try? Data(contentsOf: URL(filePath: path)) else {
-            throw ServingFilesError.unreadable(path: path)
-        }
-        guard data.count <= self.maxBytes else { throw ServingFilesError.tooLong(path: path) }
-        return Array(data)
+        Contents(
+            certificate: try PrivateFile.readProvided(
+                self.certificatePath, maxBytes: Self.maxBytes, refusingLooserThan: 0o7777),
+            key: try PrivateFile.readProvided(self.keyPath, maxBytes: Self.maxBytes, refusingLooserThan: 0o600))
     }
 
     /// Serves with what the files hold, whenever they hold something else, until the task is cancelled.
@@ -63,21 +59,6 @@ struct ServingFiles: Sendable {
                     "serving certificate not replaced, the last one stays in force",
                     metadata: [LogKey.path: "\(self.certificatePath)", LogKey.error: "\(error)"])
             }
-        }
-    }
-}
-
-/// Why the files of a serving certificate are of no use.
-package enum ServingFilesError: Error, Hashable {
-    case unreadable(path: String)
-    case tooLong(path: String)
-}
-
-extension ServingFilesError: CustomStringConvertible {
-    package var description: String {
-        switch self {
-        case .unreadable(let path): "the file \(path) cannot be read"
-        case .tooLong(let path): "the file \(path) is too long"
         }
     }
 }
