@@ -19,6 +19,12 @@ package struct AuditEvent: Hashable, Sendable {
         case witSVID = "wit_svid"
         /// An agent and its X509-SVID.
         case agent
+        /// What admits one agent once.
+        case joinToken = "join_token"
+        /// What a token says, to whom it concerns.
+        case introspection
+        /// A method of the control plane, refused to whoever may not call it.
+        case call
         case service
         case grant
         /// Everything of one subject.

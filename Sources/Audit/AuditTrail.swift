@@ -25,11 +25,11 @@ extension RotatingFile: AuditSink {
 ///
 /// A record that cannot be written stops nothing: identities are worth more than the record of them. It is counted, the
 /// log says so once, and the first record that can be written again is preceded by one that says how many are missing.
-/// What peers without an identity are refused is recorded only so often in a second, so that they cannot push out the
-/// records of others.
+/// What peers without an identity are refused is recorded only so often in a second, and so are calls of methods that
+/// their callers may not call: these cannot push out the records of others.
 package final class AuditTrail: Sendable {
-    /// The most refusals of peers without an identity that are recorded in one second; the next record counts the rest.
-    package static let maxAnonymousPerSecond = 20
+    /// The most such refusals that are recorded in one second; the next record counts the rest.
+    package static let maxStrangersPerSecond = 20
 
     fileprivate struct Lane {
         let sink: any AuditSink
@@ -39,7 +39,7 @@ package final class AuditTrail: Sendable {
     fileprivate struct State {
         var lanes: [Lane]
         var second: Int64 = 0
-        var anonymous = 0
+        var strangers = 0
         var suppressed: UInt64 = 0
     }
 
@@ -75,16 +75,16 @@ package final class AuditTrail: Sendable {
 }
 
 extension AuditTrail.State {
-    /// The event as it is recorded; nil for one too many of peers without an identity.
+    /// The event as it is recorded; nil for one too many of peers who have no business here.
     fileprivate mutating func admitted(_ event: AuditEvent) -> AuditEvent? {
-        guard event.peer == nil, event.decision == .refused else { return event }
+        guard event.decision == .refused, event.peer == nil || event.kind == .call else { return event }
         let second = Int64(event.time.timeIntervalSince1970.rounded(.down))
-        if second != self.second { (self.second, self.anonymous) = (second, 0) }
-        guard self.anonymous < AuditTrail.maxAnonymousPerSecond else {
+        if second != self.second { (self.second, self.strangers) = (second, 0) }
+        guard self.strangers < AuditTrail.maxStrangersPerSecond else {
             self.suppressed += 1
             return nil
         }
-        self.anonymous += 1
+        self.strangers += 1
         guard self.suppressed > 0 else { return event }
         var event = event
         event.count = self.suppressed + 1

@@ -39,10 +39,24 @@ struct AuditTrailTests {
         for number in 0..<25 { trail.record(self.event("\(number)", peer: nil)) }
         trail.record(self.event("known"))
         trail.record(self.event("later", second: 1, peer: nil))
-        let names = (0..<AuditTrail.maxAnonymousPerSecond).map { "\($0)" }
+        let names = (0..<AuditTrail.maxStrangersPerSecond).map { "\($0)" }
         #expect(sink.events.map(\.tokenID) == names + ["known", "later"])
         #expect(sink.events.last?.count == 6)
         #expect(sink.events.dropLast().allSatisfy { $0.count == nil })
+    }
+
+    @Test("calls that their callers may not make push out nobody's records, whoever makes them")
+    func manyStrangers() {
+        let sink = Sink()
+        let trail = AuditTrail([sink], logger: self.logger)
+        for index in 0..<(AuditTrail.maxStrangersPerSecond + 5) {
+            var event = self.event("\(index)")
+            event.kind = .call
+            trail.record(event)
+        }
+        trail.record(self.event("known"))
+        #expect(sink.events.count == AuditTrail.maxStrangersPerSecond + 1)
+        #expect(sink.events.last?.tokenID == "known")
     }
 
     @Test("standard output that nobody reads loses lines, and holds up nobody")

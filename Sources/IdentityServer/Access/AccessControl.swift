@@ -1,3 +1,4 @@
+import Audit
 import ControlPlaneProtos
 import FoundationEssentials
 import GRPCCore
@@ -5,6 +6,7 @@ import Logging
 import NodeAttestation
 import PeerTransport
 import ProtoRPC
+import Registration
 import Rotation
 import SPIFFE
 import SwiftProtobuf
@@ -43,6 +45,11 @@ struct AccessControl: Sendable {
     private func refusal(of context: RPCContext, _ denial: Authorization.Denial?) -> RPCError {
         context.logger.debug(
             "call refused", metadata: [LogKey.denial: "\(denial.map { "\($0)" } ?? "notACaller")"])
+        var event = AuditEvent(
+            time: self.plane.instants.now(), decision: .refused, kind: .call, route: context.path,
+            peer: Credentials(context.peer).peer)
+        event.reason = denial?.label ?? "not_allowed"
+        self.plane.audit.record(event)
         return RPCError(denied: context.path, denial)
     }
 }
@@ -66,6 +73,17 @@ extension RPCError {
 }
 
 extension Authorization.Denial {
+    /// A stable word for audit records.
+    fileprivate var label: String {
+        switch self {
+        case .agentExpired: "agent_expired"
+        case .agentNotAttested: "agent_not_attested"
+        case .agentNotActive: "agent_not_active"
+        case .agentBanned: "agent_banned"
+        case .agentMustReattest: "agent_must_reattest"
+        }
+    }
+
     fileprivate var reason: Spire_Api_Types_PermissionDeniedDetails.Reason {
         switch self {
         case .agentExpired: .agentExpired
@@ -83,6 +101,15 @@ extension Credentials {
         case .unix(let process): self = .local(uid: process.uid)
         case .tls(let svid?): self = .svid(svid.id, serialNumber: svid.serialNumber, expiresAt: svid.notAfter)
         case .tls(nil): self = .anonymous
+        }
+    }
+
+    /// How records name whoever has them; nil for anybody.
+    fileprivate var peer: String? {
+        switch self {
+        case .local(let uid): Actor.uid(uid).description
+        case .svid(let id, _, _): Actor.peer(id).description
+        case .anonymous: nil
         }
     }
 }

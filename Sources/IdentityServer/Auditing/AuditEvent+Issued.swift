@@ -51,6 +51,16 @@ extension AuditEvent {
         self.expiresAt = token.content.expiresAt
     }
 
+    /// A token that somebody shows.
+    mutating func note(_ token: AccessToken) {
+        self.keyID = token.keyID
+        self.subject = token.claims.subject.uri
+        self.audience = [token.claims.audience]
+        self.scope = token.claims.scopes.text
+        self.tokenID = token.claims.tokenID
+        self.expiresAt = token.claims.expiresAt
+    }
+
     /// What is revoked: what carries it, by name.
     mutating func note(_ target: Revocation.Target) {
         switch target {

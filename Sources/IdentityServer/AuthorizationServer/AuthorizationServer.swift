@@ -107,7 +107,7 @@ struct AuthorizationServer: Sendable {
         let request = OAuthRequest(head, peer: peer)
         var client: OAuthClient?
         let start = ContinuousClock.now
-        var event = self.event(head, peer)
+        var event = self.event(endpoint, head, peer)
         event.library = request.library.report
         do {
             let form = try self.form(head, body)
@@ -125,14 +125,14 @@ struct AuthorizationServer: Sendable {
                 self.plane.record(event, .issued, since: start)
                 return .secret(issued.members)
             case .revocation: return try await self.revocation(form, authenticated)
-            case .introspection: return try self.introspection(form, authenticated, now: now)
+            case .introspection: return try self.introspection(form, authenticated, now: now, &event, since: start)
             }
         } catch {
             let refusal =
                 error as? OAuthError ?? OAuthError(.temporarilyUnavailable, "internal", "the server failed: try again")
             event.reason = refusal.reason
             event.remedy = refusal.remedy
-            if endpoint != .introspection { self.plane.record(event, .refused, since: start) }
+            self.plane.record(event, .refused, since: start)
             return self.refuse(endpoint, refusal, request, client)
         }
     }
@@ -141,16 +141,17 @@ struct AuthorizationServer: Sendable {
     func refuseBody(_ endpoint: Endpoint, _ head: HTTPRequest, _ failure: BodyFailure, peer: VerifiedX509SVID?)
         -> OAuthAnswer
     {
-        var event = self.event(head, peer)
+        var event = self.event(endpoint, head, peer)
         event.reason = failure.error.reason
-        if endpoint != .introspection { self.plane.record(event, .refused, since: ContinuousClock.now) }
+        self.plane.record(event, .refused, since: ContinuousClock.now)
         return self.refuse(endpoint, failure.error, OAuthRequest(head, peer: peer), nil).ending(failure.status)
     }
 
     /// The record of a request, before anything is known of it.
-    private func event(_ head: HTTPRequest, _ peer: VerifiedX509SVID?) -> AuditEvent {
+    private func event(_ endpoint: Endpoint, _ head: HTTPRequest, _ peer: VerifiedX509SVID?) -> AuditEvent {
         var event = AuditEvent(
-            time: self.plane.instants.now(), decision: .refused, kind: .accessToken,
+            time: self.plane.instants.now(), decision: .refused,
+            kind: endpoint == .introspection ? .introspection : .accessToken,
             route: String((head.path ?? "").prefix { $0 != "?" }), peer: peer?.id.uri)
         event.issuer = self.issuer.text
         return event
@@ -194,14 +195,24 @@ struct AuthorizationServer: Sendable {
         return .secret([:])
     }
 
+    /// Answers what a token says; of what is refused, a token that is of others included, there is a record.
     private func introspection(
-        _ form: FormParameters, _ client: OAuthClient, now: Date
+        _ form: FormParameters, _ client: OAuthClient, now: Date, _ event: inout AuditEvent,
+        since start: ContinuousClock.Instant
     ) throws(OAuthError) -> OAuthAnswer {
-        let (members, tokenID) = try self.introspectionEndpoint.introspect(form, by: client, now: now)
+        let outcome = try self.introspectionEndpoint.introspect(form, by: client, now: now)
+        var shown = "inactive"
+        switch outcome {
+        case .active(let token): shown = token.claims.tokenID
+        case .inactive: break
+        case .ofOthers(let token):
+            event.reason = "token_of_others"
+            event.note(token)
+            self.plane.record(event, .refused, since: start)
+        }
         self.plane.logger.info(
-            "introspection answered",
-            metadata: [LogKey.spiffeID: "\(client.id)", LogKey.tokenID: "\(tokenID ?? "inactive")"])
-        return .secret(members)
+            "introspection answered", metadata: [LogKey.spiffeID: "\(client.id)", LogKey.tokenID: "\(shown)"])
+        return .secret(outcome.members)
     }
 
     // MARK: Refusals

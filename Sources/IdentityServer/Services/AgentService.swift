@@ -1,3 +1,4 @@
+import Audit
 import ControlPlaneProtos
 import FoundationEssentials
 import GRPCCore
@@ -19,7 +20,9 @@ struct AgentService: Sendable {
         routes.unary(AgentMethods.getAgent, self.getAgent)
         routes.unary(AgentMethods.banAgent, self.banAgent)
         routes.unary(AgentMethods.deleteAgent, self.deleteAgent)
-        routes.unary(AgentMethods.createJoinToken, self.createJoinToken)
+        routes.unary(AgentMethods.createJoinToken) { request, call in
+            try await self.plane.recording(.joinToken, call) { try await self.createJoinToken(request, &$0) }
+        }
     }
 
     // MARK: Reading
@@ -88,15 +91,17 @@ struct AgentService: Sendable {
 
     /// Makes a join token: the one that is asked for, or a random UUID.
     ///
-    /// The alias, if one is asked for, becomes an entry when the token is used.
+    /// The alias, if one is asked for, becomes an entry when the token is used. The record has it, and never the token.
     func createJoinToken(
-        _ request: Spire_Api_Server_Agent_V1_CreateJoinTokenRequest, _ call: Call
+        _ request: Spire_Api_Server_Agent_V1_CreateJoinTokenRequest, _ event: inout AuditEvent
     ) async throws -> Spire_Api_Types_JoinToken {
         guard request.ttl > 0 else { throw RPCError.invalid("ttl is required, you must provide one") }
         let alias = try request.hasAgentID ? self.alias(request.agentID) : nil
+        event.subject = alias?.uri
         let token = request.token.isEmpty ? JoinTokenAttestation.makeToken() : request.token
         let now = self.plane.instants.now()
         let expiresAt = now.addingTimeInterval(Double(request.ttl)).wholeSeconds
+        event.expiresAt = expiresAt
         try await self.store(token, expiresAt: expiresAt, alias: alias, now: now)
         return .with {
             $0.value = token

@@ -174,13 +174,104 @@ struct AuditRecordTests {
             _ = try await plane.local {
                 try await $0.call(AgentMethods.banAgent, .with { $0.id = .init(agent.id) })
             }
-            let events = self.events(plane)
+            let all = self.events(plane)
+            #expect(all.first?.kind == .joinToken)
+            let events = Array(all.dropFirst())
             #expect(events.map(\.decision) == [.issued, .issued, .refused, .revoked])
             #expect(events.allSatisfy { $0.kind == .agent })
             #expect(events.map(\.subject) == [agent.id.uri, agent.id.uri, nil, agent.id.uri])
             #expect(events.map(\.peer) == [nil, agent.id.uri, nil, Self.local])
             #expect(events[2].reason == "invalid_argument")
             #expect(!String(decoding: plane.audit.bytes, as: UTF8.self).contains("invented-token"))
+        }
+    }
+
+    @Test("a join token: who made it, for which alias and until when, and never the token; refused with the reason")
+    func joinTokens() async throws {
+        try await withControlPlane { plane async throws in
+            try await plane.local { client async throws in
+                for (ttl, token) in [(60, "secret-token"), (60, "secret-token"), (0, "")] as [(Int32, String)] {
+                    _ = try? await client.call(
+                        AgentMethods.createJoinToken,
+                        .with {
+                            $0.ttl = ttl
+                            $0.token = token
+                            $0.agentID = .with { ($0.trustDomain, $0.path) = ("example.org", "/rack-1") }
+                        })
+                }
+            }
+            let route = AgentMethods.createJoinToken.path
+            let issued = self.event(plane, .issued, .joinToken, route, by: Self.local) {
+                $0.subject = "spiffe://example.org/rack-1"
+                $0.expiresAt = plane.time.now.addingTimeInterval(60)
+            }
+            var twice = issued
+            (twice.decision, twice.reason) = (.refused, "already_exists")
+            let noTTL = self.event(plane, .refused, .joinToken, route, by: Self.local) {
+                $0.reason = "invalid_argument"
+            }
+            #expect(self.events(plane) == [issued, twice, noTTL])
+            #expect(!String(decoding: plane.audit.bytes, as: UTF8.self).contains("secret-token"))
+        }
+    }
+
+    @Test("a call that its caller may not make: by whom, of which method, and why")
+    func denials() async throws {
+        try await withControlPlane { plane async throws in
+            let agent = try await plane.newAgent()
+            let workload = try await plane.mint("/workload")
+            _ = try await plane.local { try await $0.call(AgentMethods.banAgent, .with { $0.id = .init(agent.id) }) }
+            let before = plane.audit.events.count
+            for identity in [nil, workload, agent] {
+                _ = try await refusal {
+                    try await plane.remote(as: identity) { try await $0.call(AgentMethods.countAgents, .init()) }
+                }
+                _ = try await refusal {
+                    try await plane.remote(as: identity) {
+                        try await $0.call(EntryMethods.getAuthorizedEntries, .init())
+                    }
+                }
+            }
+            let events = self.events(plane, after: before)
+            #expect(events.allSatisfy { $0.decision == .refused && $0.kind == .call })
+            let (count, entries) = (AgentMethods.countAgents.path, EntryMethods.getAuthorizedEntries.path)
+            #expect(events.map(\.route) == [count, entries, count, entries, count, entries])
+            #expect(
+                events.map(\.peer) == [nil, nil, workload.id.uri, workload.id.uri, agent.id.uri, agent.id.uri])
+            #expect(
+                events.map(\.reason) == [
+                    "not_allowed", "not_allowed", "not_allowed", "agent_not_attested", "not_allowed", "agent_banned",
+                ])
+        }
+    }
+
+    @Test("introspection: refused with the reason; a good token of others with what it says; not what is answered")
+    func introspection() async throws {
+        try await withAuthorizationServer { plane, orders async throws in
+            let token = try #require(
+                try await plane.post(wish, as: orders).members["access_token"]?.string)
+            let inventory = try await plane.mint("/inventory")
+            let stranger = try await plane.mint("/stranger")
+            let before = plane.audit.events.count
+            let path = "/oauth2/introspect"
+            func show(_ token: String, _ identity: TestIdentity) async throws -> HTTPSReply {
+                try await plane.post(["client_id": identity.id.uri, "token": token], to: path, as: identity)
+            }
+            #expect(try await show(token, orders).members["active"]?.bool == true)
+            #expect(try await show("rubbish", orders).members["active"]?.bool == false)
+            #expect(try await show(token, inventory).members.members.map(\.name) == ["active"])
+            #expect(try await show(token, stranger).error == "invalid_client")
+            #expect(try await plane.post(["token": token], to: path, as: nil).status == 401)
+            let events = self.events(plane, after: before)
+            #expect(events.allSatisfy { $0.decision == .refused && $0.kind == .introspection && $0.route == path })
+            #expect(events.map(\.reason) == ["token_of_others", "unknown_caller", "no_authentication"])
+            #expect(events.map(\.peer) == [inventory.id.uri, stranger.id.uri, nil])
+            #expect(events.map(\.subject) == [orders.id.uri, nil, nil])
+            let key = try #require(plane.tokenKeys?.state.current.keys.first)
+            let claims = try UnverifiedJWT(parsing: token).verify(with: key.publicKey)
+            #expect(events.map(\.tokenID) == [claims["jti"]?.string, nil, nil])
+            #expect(events[0].audience == ["spiffe://example.org/payments"])
+            #expect(!String(decoding: plane.audit.bytes, as: UTF8.self).contains("eyJ"))
         }
     }
 
