@@ -71,6 +71,7 @@ let package = Package(
         .executable(name: "signet-bench", targets: ["signet-bench"]),
         .executable(name: "signet-bench-tokens", targets: ["signet-bench-tokens"]),
         .executable(name: "signet-example-services", targets: ["signet-example-services"]),
+        .executable(name: "signet-fuzz", targets: ["signet-fuzz"]),
         .executable(name: "signet-sdk-harness", targets: ["signet-sdk-harness"]),
         .library(name: "AccessTokens", targets: ["AccessTokens"]),
         .library(name: "AuthorizationGRPC", targets: ["AuthorizationGRPC"]),
@@ -275,6 +276,16 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["ChildPrograms", "JOSE", "Rotation", "SPIFFE", .asn1, .crypto, .x509],
             path: "Tests/Support", swiftSettings: settings),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "AccessTokens", "IdentityServer", "JOSE", "SPIFFE", "ServiceAuthorization", "TestSupport",
+                "WorkloadAPI", "WorkloadAPIProtos", .asn1, .crypto, .swiftProtobuf, .x509,
+            ],
+            path: "Tests/Fuzz/Targets", swiftSettings: settings),
+        .executableTarget(
+            name: "signet-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Program", swiftSettings: settings),
+        tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
         tests("ChildProgramsTests", ["ChildPrograms", "TestSupport"]),
         tests("RotationTests", ["Rotation", "TestSupport"]),
         tests("JOSETests", ["JOSE", "TestSupport", .crypto, .cryptoExtras]),

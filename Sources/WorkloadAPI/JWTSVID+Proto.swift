@@ -1,10 +1,10 @@
-import FoundationEssentials
-import SPIFFE
-import WorkloadAPIProtos
+package import FoundationEssentials
+package import SPIFFE
+package import WorkloadAPIProtos
 
 extension SPIFFE.JWTSVID {
     /// Reads a response of FetchJWTSVID (SPIFFE Workload API §6.2.1).
-    static func parse(
+    package static func parse(
         _ message: JWTSVIDResponse, requestedAudience: [String], requestedID: SPIFFEID?, now: Date
     ) throws(WorkloadAPIMessageError) -> [SPIFFE.JWTSVID] {
         guard !message.svids.isEmpty else { throw .missing(field: "svids") }

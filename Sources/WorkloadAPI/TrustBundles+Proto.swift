@@ -1,10 +1,10 @@
 import FoundationEssentials
-import SPIFFE
-import WorkloadAPIProtos
+package import SPIFFE
+package import WorkloadAPIProtos
 
 extension TrustBundles {
     /// Reads a response of FetchX509Bundles (SPIFFE Workload API §5.2.2).
-    init(_ message: X509BundlesResponse) throws(WorkloadAPIMessageError) {
+    package init(_ message: X509BundlesResponse) throws(WorkloadAPIMessageError) {
         guard !message.bundles.isEmpty else { throw .missing(field: "bundles") }
         var bundles = BundleReader()
         try bundles.add(x509: message.bundles, field: "bundles")
@@ -12,7 +12,7 @@ extension TrustBundles {
     }
 
     /// Reads a response of FetchJWTBundles (SPIFFE Workload API §6.2.2).
-    init(_ message: JWTBundlesResponse) throws(WorkloadAPIMessageError) {
+    package init(_ message: JWTBundlesResponse) throws(WorkloadAPIMessageError) {
         guard !message.bundles.isEmpty else { throw .missing(field: "bundles") }
         var bundles = BundleReader()
         try bundles.add(jwt: message.bundles, field: "bundles")

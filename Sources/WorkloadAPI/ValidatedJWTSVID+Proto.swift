@@ -1,11 +1,11 @@
 import JOSE
 import SPIFFE
 import SwiftProtobuf
-import WorkloadAPIProtos
+package import WorkloadAPIProtos
 
 extension ValidatedJWTSVID {
     /// Reads a response of ValidateJWTSVID (SPIFFE Workload API §6.2.3).
-    init(_ message: ValidateJWTSVIDResponse) throws(WorkloadAPIMessageError) {
+    package init(_ message: ValidateJWTSVIDResponse) throws(WorkloadAPIMessageError) {
         guard !message.spiffeID.isEmpty else { throw .missing(field: "spiffe_id") }
         guard message.hasClaims else { throw .missing(field: "claims") }
         let id = try SPIFFEID(parsing: message.spiffeID, field: "spiffe_id")

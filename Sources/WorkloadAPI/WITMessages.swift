@@ -1,11 +1,11 @@
-import SPIFFE
-import WorkloadAPIProtos
+package import SPIFFE
+package import WorkloadAPIProtos
 
 extension SPIFFE.WITSVID {
     /// Reads a response of FetchWITSVID (SPIFFE Workload API §7).
     ///
     /// One bad SVID spoils the whole message: half a state would not be the state.
-    static func parse(_ message: WITSVIDResponse) throws(WorkloadAPIMessageError) -> [SPIFFE.WITSVID] {
+    package static func parse(_ message: WITSVIDResponse) throws(WorkloadAPIMessageError) -> [SPIFFE.WITSVID] {
         guard !message.svids.isEmpty else { throw .missing(field: "svids") }
         try limit(message.svids.count, to: WorkloadAPILimits.maxSVIDs, field: "svids")
         var svids: [SPIFFE.WITSVID] = []
@@ -30,7 +30,7 @@ extension SPIFFE.WITSVID {
 
 extension TrustBundles {
     /// Reads a response of FetchWITBundles (SPIFFE Workload API §7).
-    init(_ message: WITBundlesResponse) throws(WorkloadAPIMessageError) {
+    package init(_ message: WITBundlesResponse) throws(WorkloadAPIMessageError) {
         guard !message.bundles.isEmpty else { throw .missing(field: "bundles") }
         var bundles = BundleReader()
         try bundles.add(wit: message.bundles, field: "bundles")

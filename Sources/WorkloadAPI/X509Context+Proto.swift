@@ -1,12 +1,12 @@
 import FoundationEssentials
 import SPIFFE
-import WorkloadAPIProtos
+package import WorkloadAPIProtos
 
 extension X509Context {
     /// Reads a response of FetchX509SVID (SPIFFE Workload API §5.2.1).
     ///
     /// One bad SVID or bundle spoils the whole message: half a state would not be the state.
-    init(_ message: X509SVIDResponse) throws(WorkloadAPIMessageError) {
+    package init(_ message: X509SVIDResponse) throws(WorkloadAPIMessageError) {
         guard !message.svids.isEmpty else { throw .missing(field: "svids") }
         try limit(message.svids.count, to: WorkloadAPILimits.maxSVIDs, field: "svids")
         try limit(message.crl.count, to: WorkloadAPILimits.maxRevocationLists, field: "crl")

@@ -114,14 +114,8 @@ struct PublicKeyTests {
         }
     }
 
-    @Test("bytes that are no key are refused, however they came about")
-    func mutations() throws {
-        let seeds = try [SignatureAlgorithm.es256, .es384, .es512, .rs256]
-            .map { try TestKeys.publicKey($0).subjectPublicKeyInfoDER }
-        for der in Mutations(of: seeds, count: 4_000, seed: 4) {
-            guard let key = try? JOSE.PublicKey(subjectPublicKeyInfoDER: der) else { continue }
-            #expect(key.subjectPublicKeyInfoDER == der)
-        }
+    @Test("bytes that are no key are refused")
+    func noKeys() {
         #expect(throws: PublicKeyError.malformed) { try JOSE.PublicKey(subjectPublicKeyInfoDER: []) }
         #expect(throws: PublicKeyError.malformed) {
             try JOSE.PublicKey(subjectPublicKeyInfoDER: [UInt8](repeating: 0x30, count: 5_000))

@@ -1,14 +1,19 @@
-/// Inputs for parsers that are almost right: bytes changed, removed, repeated and spliced, the same in every run.
+/// Inputs for parsers that are almost right: bytes changed, removed, repeated and spliced, and words put among them; the
+/// same in every run.
 package struct Mutations: Sequence, IteratorProtocol {
     private let seeds: [[UInt8]]
+    private let words: [[UInt8]]
     private let count: Int
     private var made = 0
     private var random: SeededRandom
 
     /// Creates `count` mutations of `seeds`, which are at least one.
-    package init(of seeds: [[UInt8]], count: Int, seed: UInt64) {
+    ///
+    /// - Parameter words: Texts to put in the place of others. Default: none.
+    package init(of seeds: [[UInt8]], count: Int, seed: UInt64, words: [String] = []) {
         precondition(!seeds.isEmpty)
         self.seeds = seeds
+        self.words = words.map { Array($0.utf8) }
         self.count = count
         self.random = SeededRandom(seed: seed)
     }
@@ -23,7 +28,7 @@ package struct Mutations: Sequence, IteratorProtocol {
 
     private mutating func mutate(_ bytes: inout [UInt8]) {
         let position = Int.random(in: 0...bytes.count, using: &self.random)
-        switch Int.random(in: 0..<6, using: &self.random) {
+        switch Int.random(in: 0..<(self.words.isEmpty ? 6 : 8), using: &self.random) {
         case 0 where position < bytes.count:
             bytes[position] ^= 1 << UInt8.random(in: 0..<8, using: &self.random)
         case 1 where position < bytes.count:
@@ -36,6 +41,9 @@ package struct Mutations: Sequence, IteratorProtocol {
         case 4:
             let length = Int.random(in: 0...16, using: &self.random)
             bytes.insert(contentsOf: bytes[position..<Swift.min(bytes.count, position + length)], at: position)
+        case 6, 7:
+            let replaced = position..<Swift.min(bytes.count, position + Int.random(in: 0...8, using: &self.random))
+            bytes.replaceSubrange(replaced, with: self.words[Int.random(in: 0..<self.words.count, using: &self.random)])
         default:
             let other = self.seeds[Int.random(in: 0..<self.seeds.count, using: &self.random)]
             bytes = Array(bytes[..<position]) + other.dropFirst(Int.random(in: 0...other.count, using: &self.random))
