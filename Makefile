@@ -12,7 +12,7 @@ BUILD_PACKAGES := libsqlite3-dev libssl-dev zlib1g-dev
 TEST_PACKAGES := openssl python3 python3-venv
 BENCH_PACKAGES := openssl nghttp2-client debian-archive-keyring
 
-.PHONY: help demo test abuse bench build build-tests check interop format packages test-packages python protos standards documentation clean
+.PHONY: help demo test abuse fuzz bench build build-tests check interop format packages test-packages python protos standards documentation clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,13 @@ test: test-packages check build-tests python ## Build, then run every test
 
 abuse: test-packages build-tests python ## The scenarios that can do any amount of work, in full measure (minutes)
 	SIGNET_TEST_THOROUGH=1 $(SWIFT) test -c $(CONFIGURATION) --skip-build --no-parallel --filter '^Integration\.'
+
+# Inputs are made by what they reach in the code, so that everything is compiled once more, to count it.
+SECONDS := 60
+FUZZ := .build/fuzz/build
+fuzz: packages ## Feed the parsers input made to break them (SECONDS=60 each, TARGETS='json x509-svid' for some)
+	$(SWIFT) build -c release --sanitize fuzzer -Xswiftc -DLIBFUZZER --scratch-path $(FUZZ) --product signet-fuzz
+	@Tests/Fuzz/run.sh $(FUZZ)/release/signet-fuzz $(SECONDS) $(TARGETS)
 
 bench: build ## Measure, beside the aims (BENCH='--only push --output json' passes options)
 	@Tests/Checks/packages.sh $(BENCH_PACKAGES)

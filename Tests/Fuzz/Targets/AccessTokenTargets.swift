@@ -73,6 +73,9 @@ extension FuzzTarget {
             header + common + #""aud":["spiffe://example.org/payments"],"scopes":["a","b"],"scope":"b a","nbf":null}"#,
             header + common + #""aud":"spiffe://example.org/payments","nbf":1767225600,"cnf":{"x5t#S256":""#
                 + certificate + #""}}"#,
+            header + common + #""aud":["spiffe://example.org/payments","spiffe://example.org/orders"]}"#,
+            header + common + #""aud":"spiffe://example.org/payments","nbf":1767225601,"scopes":["a b",""]}"#,
+            header + common + #""aud":"spiffe://example.org/payments","scope":"a","scopes":["b"],"cnf":{"jkt":"a"}}"#,
         ]
         return try FuzzTarget(
             "access-token-claims", maxBytes: UnverifiedJWT.maxTokenBytes, seeds: seeds.map { Array($0.utf8) },

@@ -65,6 +65,8 @@ extension FuzzTarget {
             #"{"alg":"ES256","kid":"jwt-1","typ":"JWT"}"# + "\n" + claims, #"{"alg":"ES256"}"# + "\n" + claims,
             #"{"alg":"ES256","typ":"JOSE"}"# + "\n"
                 + #"{"sub":"spiffe://example.org/web","aud":"reports","exp":1767225900.5,"nbf":1767225600,"iat":0}"#,
+            #"{"alg":"ES256","typ":"at+jwt","kid":"other"}"# + "\n"
+                + #"{"sub":"spiffe://foreign.test/web","aud":["reports",1],"exp":1767225600,"nbf":1767225601}"#,
         ]
         return try FuzzTarget(
             "jwt-svid-claims", maxBytes: UnverifiedJWT.maxTokenBytes, seeds: seeds.map { Array($0.utf8) },

@@ -1,4 +1,5 @@
 import AccessTokens
+import Crypto
 import FoundationEssentials
 import JOSE
 import SPIFFE
@@ -23,9 +24,15 @@ extension FuzzTarget {
             let bundle = try? TrustBundle(parsing: document, trustDomain: .init(parsing: "example.org"))
             for authority in bundle?.jwtAuthorities ?? [] { keys.insert(authority.publicKey.subjectPublicKeyInfoDER) }
         }
+        // The same key with its point compressed, and with a length of two bytes.
+        let key = try FixedAuthority().leafKey.publicKey
+        let canonical = Array(key.derRepresentation)
+        let info = try found(ReferenceDER.elements(canonical[...])?.first, "a key is no DER").content
+        let header: [UInt8] = [0x30, 0x39] + info.prefix(21) + [0x03, 0x22, 0x00]
+        let others = [canonical, header + key.compressedRepresentation, [0x30, 0x81, 0x59] + info]
         return try FuzzTarget(
             "public-key", maxBytes: JOSE.PublicKey.maxSubjectPublicKeyInfoBytes,
-            seeds: keys.sorted { $0.lexicographicallyPrecedes($1) }
+            seeds: keys.sorted { $0.lexicographicallyPrecedes($1) } + others
         ) { input in
             let key = try? JOSE.PublicKey(subjectPublicKeyInfoDER: input)
             let withEd25519 = try? JOSE.PublicKey(subjectPublicKeyInfoDER: input, allowsEd25519: true)
@@ -57,8 +64,14 @@ extension FuzzTarget {
             SeedFiles.vectorFiles("access-token", "keys.json"), SeedFiles.vectorFiles("trust-bundle", "jwks.json"),
             SeedFiles.vectorFiles("trust-bundle", "wit-jwks.json"),
         ].flatMap { Set($0).sorted { $0.lexicographicallyPrecedes($1) } }
+        // Without a kid, and with one kid twice.
+        let key = JOSE.PublicKey(try FixedAuthority().leafKey.publicKey)
+        let sets = [[""], ["", "k"], ["k", "k"]].map { keyIDs -> [UInt8] in
+            let entries = keyIDs.map { JSONWebKey(publicKey: key, use: "sig", keyID: $0).object() }
+            return JSON.serialize(["keys": .array(entries.map(JSONValue.object))])
+        }
         return try FuzzTarget(
-            "jwk-set", maxBytes: TrustBundle.maxDocumentBytes, seeds: seeds, dictionary: self.keyDictionary
+            "jwk-set", maxBytes: TrustBundle.maxDocumentBytes, seeds: seeds + sets, dictionary: self.keyDictionary
         ) { input in
             let keys = try? AccessTokenKeys(parsing: input)
             if let keys { try Self.check(keys, of: input) }

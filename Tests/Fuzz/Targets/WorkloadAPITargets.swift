@@ -53,8 +53,10 @@ extension FuzzTarget {
         two.svids = [web, database]
         two.crl = [Data([0x30, 0x00])]
         two.federatedBundles = ["spiffe://foreign.test": web.bundle, "spiffe://none.test": Data()]
+        var other = one
+        other.svids[0].spiffeID = database.spiffeID
         return try self.response(
-            "x509-svid-response", seeds: [one, two], read: { try X509Context($0) },
+            "x509-svid-response", seeds: [one, two, other], read: { try X509Context($0) },
             check: { context, message in
                 try hold(
                     (1...WorkloadAPILimits.maxSVIDs).contains(context.svids.count), "there are no SVIDs, or too many")
@@ -118,8 +120,10 @@ extension FuzzTarget {
             response.bundles = ["spiffe://example.org": Data(der), "spiffe://foreign.test": Data()]
             return response
         }
+        var path = X509BundlesResponse()
+        path.bundles = ["spiffe://example.org/web": Data()]
         return try self.response(
-            "x509-bundles-response", seeds: seeds, read: { try TrustBundles($0) },
+            "x509-bundles-response", seeds: seeds + [path], read: { try TrustBundles($0) },
             check: { bundles, message in
                 try Self.checkNames(message.bundles.keys, of: bundles)
                 var response = X509BundlesResponse()
@@ -139,8 +143,11 @@ extension FuzzTarget {
             response.bundles = ["spiffe://example.org": Data(document)]
             return response
         }
+        var path = JWTBundlesResponse()
+        path.bundles = ["spiffe://example.org/web": seeds.first?.bundles.values.first ?? Data()]
         return try self.response(
-            "jwt-bundles-response", seeds: seeds, dictionary: self.keyDictionary, read: { try TrustBundles($0) },
+            "jwt-bundles-response", seeds: seeds + [path], dictionary: self.keyDictionary,
+            read: { try TrustBundles($0) },
             check: { bundles, message in
                 try Self.checkNames(message.bundles.keys, of: bundles)
                 var response = JWTBundlesResponse()
@@ -162,8 +169,11 @@ extension FuzzTarget {
             response.bundles = ["spiffe://example.org": document.text]
             return response
         }
+        var path = WITBundlesResponse()
+        path.bundles = ["spiffe://example.org/web": seeds.first?.bundles.values.first ?? String()]
         return try self.response(
-            "wit-bundles-response", seeds: seeds, dictionary: self.keyDictionary, read: { try TrustBundles($0) },
+            "wit-bundles-response", seeds: seeds + [path], dictionary: self.keyDictionary,
+            read: { try TrustBundles($0) },
             check: { bundles, message in
                 try Self.checkNames(message.bundles.keys, of: bundles)
                 var response = WITBundlesResponse()
@@ -183,17 +193,17 @@ extension FuzzTarget {
 extension FuzzTarget {
     /// Responses of FetchJWTSVID.
     static func jwtSVIDResponse() throws -> FuzzTarget {
-        let messages = try ["jwt-ok", "no-kid", "other-claims", "alg-ES384"].map { name in
+        let messages = try ["jwt-ok", "no-kid", "other-claims", "alg-ES384", "aud-longer"].map { name in
             let vector = SeedFiles.vector("jwt-svid", name)
             var message = WorkloadAPIProtos.JWTSVID()
             message.svid = try vector.bytes("token.txt").text
-            message.spiffeID = try found(vector.members["id"]?.string, "\(name) has no ID")
+            message.spiffeID = "spiffe://example.org/web"
             message.hint = name
             return message
         }
-        let seeds = [messages, Array(messages.prefix(1))].map { messages in
+        let seeds = [messages.prefix(4), messages.prefix(1), messages.suffix(1)].map { messages in
             var response = JWTSVIDResponse()
-            response.svids = messages
+            response.svids = Array(messages)
             return response
         }
         let read = { @Sendable (message: JWTSVIDResponse) throws(WorkloadAPIMessageError) in
@@ -229,8 +239,10 @@ extension FuzzTarget {
         seed.spiffeID = "spiffe://example.org/web"
         seed.claims = try Google_Protobuf_Struct(
             jsonString: #"{"sub":"spiffe://example.org/web","aud":["reports"],"exp":1767225900,"a":{"b":[null,0.5]}}"#)
+        var other = seed
+        other.spiffeID = "spiffe://example.org/db"
         return try self.response(
-            "validate-jwt-svid-response", seeds: [seed], read: { try ValidatedJWTSVID($0) },
+            "validate-jwt-svid-response", seeds: [seed, other], read: { try ValidatedJWTSVID($0) },
             check: { svid, message in
                 try hold(message.spiffeID == svid.id.uri, "it is another SPIFFE ID")
                 try hold(svid.claims["sub"]?.isString(svid.id.uri) ?? false, "the claims are those of another")
@@ -265,11 +277,13 @@ extension FuzzTarget {
             response.svids = [message]
             return response
         }
+        var other = seeds[0]
+        other.svids[0].witSvidKey = seeds[1].svids[0].witSvidKey
         let read = { @Sendable (message: WITSVIDResponse) throws(WorkloadAPIMessageError) in
             try SPIFFE.WITSVID.parse(message)
         }
         return try self.response(
-            "wit-svid-response", seeds: seeds, dictionary: self.keyDictionary, read: read,
+            "wit-svid-response", seeds: seeds + [other], dictionary: self.keyDictionary, read: read,
             check: { svids, message in
                 try hold((1...WorkloadAPILimits.maxSVIDs).contains(svids.count), "there are no SVIDs, or too many")
                 try Self.checkHints(svids.map(\.hint))

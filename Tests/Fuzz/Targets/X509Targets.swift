@@ -81,6 +81,9 @@ extension FuzzTarget {
             authority.leaf(), authority.leaf { $0.dnsNames = ["a.test"] },
             authority.leaf { $0.uriNames += ["spiffe://example.org/db"] }, authority.leaf { $0.uriNames = [] },
             authority.leaf { $0.uriNames = ["spiffe://example.org"] }, authority.leaf { $0.becomeSigning() },
+            authority.leaf { $0.basicConstraints = .isCertificateAuthority(maxPathLength: nil) },
+            authority.leaf { $0.keyUsage = KeyUsage(digitalSignature: true, keyCertSign: true) },
+            authority.leaf { $0.keyUsage = KeyUsage(digitalSignature: true, cRLSign: true) },
             authority.leaf { $0.keyUsage = nil }, authority.leaf { $0.notAfter = FixedAuthority.now },
             authority.leaf { $0.subject = try DistinguishedName { CommonName("web") } },
             authority.leaf {
