@@ -240,7 +240,8 @@ let package = Package(
         program(
             "signet-demo-service",
             [
-                "AccessTokens", "AuthorizationHummingbird", "Rotation", "SPIFFE", "SPIFFEHTTPClient",
+                "AccessTokens", "AuthorizationHTTPClient", "AuthorizationHummingbird", "Rotation", "SPIFFE",
+                "SPIFFEHTTPClient",
                 "SPIFFEHummingbird", "SPIFFETLS", "ServiceAuthorization", "WorkloadAPI", .argumentParser,
                 .asyncHTTPClient, .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
                 .serviceLifecycle, .unixSignals,

@@ -13,7 +13,8 @@ public import ServiceAuthorization
 /// ```
 ///
 /// The policy of the client should name the service, so that nobody else gets the token. Whatever `Authorization` a
-/// request has is replaced.
+/// request has is replaced. A token that is bound to a certificate goes out on a connection that presents that one, also
+/// when the SVID is replaced meanwhile: for this the source of the tokens has the identity of the client.
 public struct AuthorizedHTTPClient: Sendable {
     private let client: SPIFFEHTTPClient
     private let tokens: TokenSource
@@ -34,8 +35,9 @@ public struct AuthorizedHTTPClient: Sendable {
     /// - Throws: What ``TokenSource/token(for:)`` throws, when nothing is sent; what the client throws.
     public func execute(_ request: HTTPClientRequest, timeout: TimeAmount) async throws -> HTTPClientResponse {
         var request = request
-        request.headers.replaceOrAdd(
-            name: "Authorization", value: try await self.tokens.token(for: self.request).authorization)
-        return try await self.client.execute(request, timeout: timeout)
+        let (token, svid) = try await self.tokens.presentable(self.request)
+        request.headers.replaceOrAdd(name: "Authorization", value: token.authorization)
+        guard let svid else { return try await self.client.execute(request, timeout: timeout) }
+        return try await self.client.execute(request, timeout: timeout, presenting: svid)
     }
 }

@@ -15,10 +15,12 @@ public final class OAuthHTTPClient: Sendable {
 
     /// Calls an issuer over mutual TLS; the policy of the client names it.
     ///
+    /// After a rotation connections are made anew, so that tokens are bound to the SVID that services are called by.
+    ///
     /// - Parameter client: Shut down by whoever made it.
     public init(_ client: SPIFFEHTTPClient) {
         self.own = nil
-        self.execute = { try await client.execute($0, timeout: $1) }
+        self.execute = { try await client.executePresentingCurrent($0, timeout: $1) }
     }
 
     /// Calls an issuer that has a certificate for its host name.

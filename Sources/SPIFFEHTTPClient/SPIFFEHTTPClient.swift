@@ -3,6 +3,7 @@ public import FoundationEssentials
 public import NIOCore
 public import SPIFFE
 public import SPIFFETLS
+import Synchronization
 
 /// AsyncHTTPClient over mutual TLS between workloads: an identity that replaces itself, servers known by SPIFFE ID.
 ///
@@ -19,7 +20,25 @@ public final class SPIFFEHTTPClient: Sendable {
     /// How long a connection may take, the handshake included.
     static let handshakeTimeout: TimeAmount = .seconds(10)
 
+    /// How many SVIDs have connections of their own at once.
+    static let maxPinned = 3
+
+    /// The connections that present one SVID.
+    private struct Pinned {
+        let leaf: [UInt8]
+        let client: HTTPClient
+    }
+
+    private enum Pins {
+        /// The newest last.
+        case open([Pinned])
+        case shutDown
+    }
+
+    private let source: any X509SVIDSource
+    private let makeClient: @Sendable (any X509SVIDSource) -> HTTPClient
     private let client: HTTPClient
+    private let pins = Mutex(Pins.open([]))
 
     /// Creates a client that has to be shut down.
     ///
@@ -36,8 +55,19 @@ public final class SPIFFEHTTPClient: Sendable {
         source: any X509SVIDSource, policy: PeerPolicy, now: @escaping @Sendable () -> Date = { Date() },
         revokedPeers: RevokedPeers? = nil, configuration: HTTPClient.Configuration = .init()
     ) {
-        let tls = SPIFFETLSContexts(
-            source: source, policy: policy, now: now, applicationProtocols: ["http/1.1"], revokedPeers: revokedPeers)
+        let makeClient: @Sendable (any X509SVIDSource) -> HTTPClient = { source in
+            Self.client(
+                SPIFFETLSContexts(
+                    source: source, policy: policy, now: now, applicationProtocols: ["http/1.1"],
+                    revokedPeers: revokedPeers),
+                configuration)
+        }
+        self.source = source
+        self.makeClient = makeClient
+        self.client = makeClient(source)
+    }
+
+    private static func client(_ tls: SPIFFETLSContexts, _ configuration: HTTPClient.Configuration) -> HTTPClient {
         var configuration = configuration
         configuration.proxy = nil
         configuration.redirectConfiguration = .disallow
@@ -59,7 +89,7 @@ public final class SPIFFEHTTPClient: Sendable {
             verified.whenFailure { _ in channel.eventLoop.execute { channel.close(promise: nil) } }
             return verified.map { _ in }
         }
-        self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
     /// Sends a request and returns the head of its response, whose body is then read.
@@ -75,8 +105,47 @@ public final class SPIFFEHTTPClient: Sendable {
         return try await self.client.execute(request, timeout: timeout)
     }
 
+    /// Sends a request on a connection that presents an X509-SVID, whether the source has another one meanwhile or not.
+    ///
+    /// Of the SVIDs before it two have connections still; a call that is longer than two rotations fails.
+    package func execute(
+        _ request: HTTPClientRequest, timeout: TimeAmount, presenting svid: X509SVID
+    ) async throws -> HTTPClientResponse {
+        var request = request
+        request.url = try Self.plain(request.url)
+        let (client, retired) = self.client(presenting: svid)
+        try? await retired?.shutdown()
+        return try await client.execute(request, timeout: timeout)
+    }
+
+    /// Sends a request on a connection that presents the X509-SVID that the source has at this moment.
+    package func executePresentingCurrent(
+        _ request: HTTPClientRequest, timeout: TimeAmount
+    ) async throws -> HTTPClientResponse {
+        try await self.execute(request, timeout: timeout, presenting: try self.source.current().svid)
+    }
+
+    private func client(presenting svid: X509SVID) -> (HTTPClient, retired: HTTPClient?) {
+        let leaf = svid.certificates.first?.derBytes ?? []
+        return self.pins.withLock { pins in
+            guard case .open(var pinned) = pins else { return (self.client, nil) }
+            if let known = pinned.last(where: { $0.leaf == leaf }) { return (known.client, nil) }
+            let client = self.makeClient(PinnedSource(svid: svid, source: self.source))
+            pinned.append(Pinned(leaf: leaf, client: client))
+            let retired = pinned.count > Self.maxPinned ? pinned.removeFirst().client : nil
+            pins = .open(pinned)
+            return (client, retired)
+        }
+    }
+
     /// Closes the connections; calls that are under way fail.
     public func shutdown() async throws {
+        let pinned = self.pins.withLock { pins -> [Pinned] in
+            guard case .open(let pinned) = pins else { return [] }
+            pins = .shutDown
+            return pinned
+        }
+        for pinned in pinned { try? await pinned.client.shutdown() }
         try await self.client.shutdown()
     }
 
@@ -91,6 +160,16 @@ public final class SPIFFEHTTPClient: Sendable {
         let afterAddress = authority.split(separator: "]", omittingEmptySubsequences: false).last ?? authority
         let port = afterAddress.contains(":") ? "" : ":443"
         return "http://\(authority)\(port)\(rest.dropFirst(authority.count))"
+    }
+}
+
+/// One SVID for good, with the bundles of the moment.
+private struct PinnedSource: X509SVIDSource {
+    let svid: X509SVID
+    let source: any X509SVIDSource
+
+    func current() throws -> X509Identity {
+        X509Identity(svid: self.svid, bundles: try self.source.current().bundles)
     }
 }
 

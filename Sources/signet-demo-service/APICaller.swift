@@ -1,5 +1,6 @@
 import AccessTokens
 import AsyncHTTPClient
+import AuthorizationHTTPClient
 import FoundationEssentials
 import NIOCore
 import NIOHTTP1
@@ -57,20 +58,24 @@ struct APICaller: Service {
         }
     }
 
+    private func answer(_ client: SPIFFEHTTPClient) async throws -> HTTPClientResponse {
+        if let stolenToken {
+            var request = self.request
+            request.headers.replaceOrAdd(name: "Authorization", value: "Bearer " + stolenToken)
+            return try await client.execute(request, timeout: Self.timeout)
+        }
+        let wanted = try self.command.tokenRequest()
+        if let path = self.command.leakToken {
+            try TokenFile.write(try await self.tokens.token(for: wanted).token, to: path)
+        }
+        return try await AuthorizedHTTPClient(client, tokens: self.tokens, for: wanted)
+            .execute(self.request, timeout: Self.timeout)
+    }
+
     /// Makes a request and returns the status; 0 when there was no answer.
     private func call(_ client: SPIFFEHTTPClient) async -> UInt {
         do {
-            var request = self.request
-            let authorization: String
-            if let stolenToken {
-                authorization = "Bearer " + stolenToken
-            } else {
-                let token = try await self.tokens.token(for: try self.command.tokenRequest())
-                if let path = self.command.leakToken { try TokenFile.write(token.token, to: path) }
-                authorization = token.authorization
-            }
-            request.headers.replaceOrAdd(name: "Authorization", value: authorization)
-            let response = try await client.execute(request, timeout: Self.timeout)
+            let response = try await self.answer(client)
             let body = String(buffer: try await response.body.collect(upTo: Self.maxAnswerBytes))
             self.answers.answered(
                 status: response.status.code, challenge: response.headers.first(name: "WWW-Authenticate"),

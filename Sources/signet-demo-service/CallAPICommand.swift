@@ -68,7 +68,7 @@ struct CallAPICommand: AsyncParsableCommand {
         let (source, client) = try await self.options.identityAndClient()
         let caller = APICaller(
             command: self, request: try self.request(), source: source,
-            tokens: TokenSource(issuer: AgentTokenIssuer(client: client)),
+            tokens: TokenSource(issuer: AgentTokenIssuer(client: client), identity: source),
             stolenToken: try self.tokenFile.map { try TokenFile.read($0) })
         try await ServiceGroup(
             configuration: ServiceGroupConfiguration(

@@ -1,4 +1,5 @@
 public import FoundationEssentials
+import JOSE
 public import SPIFFE
 
 /// An access token of one's own, to be sent to the service it is for and to nobody else.
@@ -20,6 +21,8 @@ public struct IssuedAccessToken: Sendable {
     public let expiresAt: Date
     /// Whether the token is bound to the X.509-SVID that was in force when it was fetched.
     public let isCertificateBound: Bool
+    /// SHA-256 of that certificate, as the token says it; nil where it is not bound, or cannot be read.
+    public package(set) var certificateSHA256: [UInt8]?
 
     package init(
         token: String, audience: String, scopes: ScopeSet, spiffeID: SPIFFEID, issuedAt: Date, expiresAt: Date,
@@ -32,6 +35,18 @@ public struct IssuedAccessToken: Sendable {
         self.issuedAt = issuedAt
         self.expiresAt = expiresAt
         self.isCertificateBound = isCertificateBound
+        self.certificateSHA256 = isCertificateBound ? Self.thumbprint(in: token) : nil
+    }
+
+    /// The `cnf` of a token that can be read; only the issuer, on its own connection, says so.
+    private static func thumbprint(in token: String) -> [UInt8]? {
+        let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 3, let payload = try? Base64URL.decode(parts[1]),
+            let claims = (try? JSON.parse(payload, maxBytes: Self.maxTokenBytes))?.object,
+            let text = claims["cnf"]?.object?[AccessTokenClaims.thumbprintMember]?.string,
+            let hash = try? Base64URL.decode(Array(text.utf8)), hash.count == 32
+        else { return nil }
+        return hash
     }
 
     /// The value of an `Authorization` header (RFC 6750 §2.1).

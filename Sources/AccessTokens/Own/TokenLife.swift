@@ -75,6 +75,15 @@ package struct TokenLife: Sendable {
         self.refreshAt = .distantPast
     }
 
+    /// Whether there is a token, and it is bound to a certificate.
+    package var isCertificateBound: Bool { self.token?.isCertificateBound ?? false }
+
+    /// Forgets the token if it is bound to another certificate.
+    package mutating func withdraw(unlessBoundTo certificateSHA256: [UInt8]) {
+        guard self.isCertificateBound, self.token?.certificateSHA256 != certificateSHA256 else { return }
+        self.withdraw()
+    }
+
     /// Forgets the token if it is bound to a certificate.
     package mutating func withdrawIfCertificateBound() {
         if self.token?.isCertificateBound == true { self.withdraw() }

@@ -2,6 +2,7 @@ public import AccessTokens
 import FoundationEssentials
 import Metrics
 package import Rotation
+public import SPIFFE
 import Synchronization
 import WorkloadAPI
 
@@ -11,8 +12,11 @@ import WorkloadAPI
 /// same one at the same time shares a call. While the issuer is away, the last token serves until it expires, and the
 /// issuer is asked at growing intervals only.
 ///
+/// A token that is bound to a certificate is given up when the `identity` has another: the next call has one for that.
+///
 /// ```swift
-/// let tokens = TokenSource(issuer: AgentTokenIssuer(client: WorkloadAPIClient(address: address)))
+/// let tokens = TokenSource(
+///     issuer: AgentTokenIssuer(client: WorkloadAPIClient(address: address)), identity: x509Source)
 /// let token = try await tokens.token(for: TokenRequest(audience: payments.uri, scopes: create))
 /// request.headers.replaceOrAdd(name: "Authorization", value: token.authorization)
 /// ```
@@ -20,37 +24,67 @@ public final class TokenSource: Sendable {
     /// The most tokens that are kept.
     public static let maxTokens = 1_000
 
+    /// How often it is looked whether issuer and identity have the same certificate, before a call fails.
+    package static let maxLooks = 50
+    /// The time between two looks.
+    package static let lookAgainAfter: Duration = .milliseconds(100)
+
     private let issuer: any AccessTokenIssuer
+    private let identity: (any X509SVIDSource)?
     private let instants: Instants
     private let makeGenerator: @Sendable () -> any RandomNumberGenerator
     private let lives = Mutex<[TokenRequest: TokenLife]>([:])
     private let flights = SingleFlight<TokenRequest, IssuedAccessToken>()
 
-    public convenience init(issuer: any AccessTokenIssuer) {
-        self.init(issuer: issuer, instants: .system) { SystemRandomNumberGenerator() }
+    /// - Parameter identity: By which services are called; needed where one of them demands tokens that are bound to the
+    ///   certificate. Default: none, and ``certificateReplaced()`` is to be called.
+    public convenience init(issuer: any AccessTokenIssuer, identity: (any X509SVIDSource)? = nil) {
+        self.init(issuer: issuer, identity: identity, instants: .system) { SystemRandomNumberGenerator() }
     }
 
     package init(
-        issuer: any AccessTokenIssuer, instants: Instants,
+        issuer: any AccessTokenIssuer, identity: (any X509SVIDSource)? = nil, instants: Instants,
         makeGenerator: @escaping @Sendable () -> any RandomNumberGenerator
     ) {
         self.issuer = issuer
+        self.identity = identity
         self.instants = instants
         self.makeGenerator = makeGenerator
     }
 
     /// A token to call a service with.
     ///
-    /// - Throws: What the issuer throws, when there is no token to serve instead.
+    /// - Throws: What the issuer throws, when there is no token to serve instead;
+    ///   ``TokenSourceError/boundToOtherCertificate``.
     public func token(for request: TokenRequest) async throws -> IssuedAccessToken {
-        switch self.step(request) {
+        try await self.presentable(request).token
+    }
+
+    /// A token, and the X.509-SVID that the connection has to present, where the token is bound to one.
+    package func presentable(_ request: TokenRequest) async throws -> (token: IssuedAccessToken, svid: X509SVID?) {
+        var looks = 0
+        while true {
+            // While there is none, tokens that are not bound are of use all the same.
+            let svid = try? self.identity?.current().svid
+            let token = try await self.token(for: request, presenting: svid)
+            guard token.isCertificateBound, let svid, token.spiffeID == svid.id else { return (token, nil) }
+            guard token.certificateSHA256 != svid.certificateSHA256 else { return (token, svid) }
+            // The issuer and this process learn of a new certificate one after the other.
+            looks += 1
+            guard looks < Self.maxLooks else { throw TokenSourceError.boundToOtherCertificate }
+            try await self.instants.sleep(for: Self.lookAgainAfter)
+        }
+    }
+
+    private func token(for request: TokenRequest, presenting svid: X509SVID?) async throws -> IssuedAccessToken {
+        switch self.step(request, svid) {
         case .use(let token): return token
         case .fail(let error): throw error
         case .fetch(otherwise: nil):
-            return try await self.flights.run(request) { try await self.fetch(request) }
+            return try await self.flights.run(request) { try await self.fetch(request, svid) }
         case .fetch(otherwise: let token?):
             do {
-                return try await self.flights.run(request) { try await self.fetch(request) }
+                return try await self.flights.run(request) { try await self.fetch(request, svid) }
             } catch  where !Self.isDenial(error) {
                 try Task.checkCancellation()
                 guard self.instants.now() < token.expiresAt else { throw error }
@@ -61,7 +95,8 @@ public final class TokenSource: Sendable {
 
     /// Forgets the tokens that are bound to a certificate.
     ///
-    /// To be called when the process has a new X.509-SVID: the next call fetches tokens for that one.
+    /// To be called when the process has a new X.509-SVID, where the source does not know its identity: the next call
+    /// fetches tokens for that one.
     public func certificateReplaced() {
         self.lives.withLock { lives in
             for request in lives.keys { lives[request]?.withdrawIfCertificateBound() }
@@ -71,23 +106,33 @@ public final class TokenSource: Sendable {
     /// How many callers wait for a request that another one makes.
     package var waitingCount: Int { self.flights.waitingCount }
 
-    private func step(_ request: TokenRequest) -> TokenLife.Step {
+    private func step(_ request: TokenRequest, _ svid: X509SVID?) -> TokenLife.Step {
         let now = self.instants.now()
-        return self.lives.withLock { $0[request, default: TokenLife()].step(now: now) }
+        let isBound = self.lives.withLock { $0[request]?.isCertificateBound ?? false }
+        let hash = isBound ? svid?.certificateSHA256 : nil
+        return self.lives.withLock { lives in
+            if let hash { lives[request]?.withdraw(unlessBoundTo: hash) }
+            return lives[request, default: TokenLife()].step(now: now)
+        }
     }
 
-    private func fetch(_ request: TokenRequest) async throws -> IssuedAccessToken {
+    private func fetch(_ request: TokenRequest, _ svid: X509SVID?) async throws -> IssuedAccessToken {
         // Somebody may have fetched it, or failed to, since this caller looked.
-        switch self.step(request) {
+        switch self.step(request, svid) {
         case .use(let token): return token
         case .fail(let error): throw error
         case .fetch: break
         }
         var generator = self.makeGenerator()
         do {
-            let token = try await self.issuer.fetchToken(request)
+            var token = try await self.issuer.fetchToken(request)
+            // One that cannot be read is taken to be bound to what was presented.
+            if token.isCertificateBound, token.certificateSHA256 == nil {
+                token.certificateSHA256 = svid?.certificateSHA256
+            }
+            let issued = token
             let now = self.instants.now()
-            self.update(request, now: now) { $0.fetched(token, now: now, using: &generator) }
+            self.update(request, now: now) { $0.fetched(issued, now: now, using: &generator) }
             Counter(label: "signet_token_source_fetches_total", dimensions: [("result", "fetched")]).increment()
             return token
         } catch {
@@ -120,4 +165,11 @@ public final class TokenSource: Sendable {
         default: (error as? any TokenIssuerError)?.isDenial ?? false
         }
     }
+}
+
+/// Why there is no token although the issuer gives one.
+@nonexhaustive
+public enum TokenSourceError: Error, Hashable {
+    /// For five seconds, the tokens were bound to another certificate than the one that this process presents.
+    case boundToOtherCertificate
 }

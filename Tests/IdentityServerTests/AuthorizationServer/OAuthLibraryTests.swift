@@ -13,6 +13,7 @@ import SPIFFEHTTPClient
 import SPIFFETLS
 import ServiceAuthorization
 import SwiftASN1
+import Synchronization
 import TestSupport
 import Testing
 import X509
@@ -89,6 +90,40 @@ struct OAuthLibraryTests {
                 #expect(try await issuer.fetchToken(Self.request).isCertificateBound)
             }
         }
+    }
+
+    @Test("after a rotation the token is bound to the new certificate, also over connections that were open before")
+    func rotation() async throws {
+        try await self.withServer(.certificate) { plane, orders, port async throws in
+            let identity = Rotating(orders)
+            let policy = try PeerPolicy.exactly(plane.id("/spire/server"))
+            try await withSPIFFEHTTPClient(source: identity, policy: policy) { client async throws -> Void in
+                let issuer = OAuthTokenIssuer(
+                    issuer: Self.issuer, tokenEndpoint: "https://127.0.0.1:\(port)/oauth2/token",
+                    client: OAuthHTTPClient(client), authentication: .x509SVID(identity))
+                let tokens = TokenSource(issuer: issuer, identity: identity)
+                for round in 1...4 {
+                    let token = try await tokens.token(for: Self.request)
+                    #expect(token.isCertificateBound)
+                    #expect(token.certificateSHA256 == identity.current().svid.certificateSHA256)
+                    #expect(try await tokens.token(for: Self.request).token == token.token)
+                    #expect(plane.audit.events.count { $0.decision == .issued && $0.kind == .accessToken } == round)
+                    identity.become(try await plane.mint("/orders"))
+                }
+            }
+        }
+    }
+
+    /// An identity that is replaced when the test says so.
+    private final class Rotating: X509SVIDSource {
+        private let identity: Mutex<TestIdentity>
+
+        init(_ identity: TestIdentity) {
+            self.identity = Mutex(identity)
+        }
+
+        func current() -> X509Identity { self.identity.withLock { $0 }.current() }
+        func become(_ next: TestIdentity) { self.identity.withLock { $0 = next } }
     }
 
     @Test("the library says its version; where a newer one is demanded, it is refused and says so")

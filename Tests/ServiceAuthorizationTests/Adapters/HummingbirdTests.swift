@@ -281,6 +281,43 @@ struct HummingbirdTests {
         }
         #expect(self.services.audit.events.values.map(\.decision) == [.accepted])
     }
+
+    @Test("while the SVID is replaced again and again no call with a bound token is refused")
+    func boundUnderRotation() async throws {
+        let identity = try RotatingIdentity(self.services.authority)
+        let binding = BindingIssuer(issuer: self.services.issuer, identity: identity)
+        let tokens = TokenSource(issuer: binding, identity: identity)
+        let request = TokenRequest(audience: TestIssuer.payments, scopes: ScopeSet(literal: ["payments:create"]))
+        try await self.withServer { url async throws in
+            try await withSPIFFEHTTPClient(source: identity, policy: .memberOf(self.services.policy)) {
+                client async throws -> Void in
+                let payments = AuthorizedHTTPClient(client, tokens: tokens, for: request)
+                for _ in 0..<6 {
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        for _ in 0..<4 {
+                            group.addTask {
+                                for _ in 0..<10 {
+                                    let answer = try await payments.execute(
+                                        HTTPClientRequest(url: "\(url)/either"), timeout: .seconds(10))
+                                    _ = try await answer.body.collect(upTo: 1_024)
+                                    #expect(answer.status == .ok)
+                                }
+                            }
+                        }
+                        // In the middle of the calls, and between two rounds of them.
+                        group.addTask { try identity.rotate() }
+                        try await group.waitForAll()
+                    }
+                    let token = try await tokens.token(for: request)
+                    #expect(token.certificateSHA256 == identity.current().svid.certificateSHA256)
+                }
+            }
+        }
+        let events = self.services.audit.events.values
+        #expect(events.count == 240)
+        #expect(events.allSatisfy { $0.decision == .accepted && $0.claims?.certificateSHA256 != nil })
+        #expect(Set(events.compactMap { $0.claims?.certificateSHA256 }).count >= 6)
+    }
 }
 
 @Suite("The report of routes that observe")

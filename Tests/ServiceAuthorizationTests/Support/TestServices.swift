@@ -16,6 +16,7 @@ struct TestServices: Sendable {
 
     static let refunds = "spiffe://example.org/refunds"
 
+    let authority: TestAuthority
     let payments: Identity
     let orders: Identity
     let thief: Identity
@@ -27,6 +28,7 @@ struct TestServices: Sendable {
     init() throws {
         // TLS judges by the clock of this machine, tokens by that of the test.
         let authority = try TestAuthority(trustDomain: "example.org", now: Date())
+        self.authority = authority
         func identity(_ uri: String) throws -> Identity { Identity(identity: try authority.x509Identity(id: uri)) }
         self.payments = try identity(TestIssuer.payments)
         self.orders = try identity(TestIssuer.orders)
