@@ -43,10 +43,10 @@ struct OAuthClientsOfOthers {
     }
 
     @Test(
-        "authlib and requests-oauthlib get tokens by both SVIDs, PyJWT and joserfc validate them, wrong ones are refused"
-    )
-    func libraries() async throws {
-        let (deployment, server, issuer) = try await Self.deployment()
+        "authlib and requests-oauthlib get tokens by both SVIDs, PyJWT and joserfc validate them, wrong ones are refused",
+        arguments: ["ES256", "RS256", "EdDSA"])
+    func libraries(algorithm: String) async throws {
+        let (deployment, server, issuer) = try await Self.deployment(", signing_algorithm: \(algorithm)")
         try await Self.grant(deployment)
         for name in ["orders", "payments"] { try await Self.mint(name, deployment) }
         try await Self.writeAssertion(to: "assertion.jwt", audience: issuer, deployment)
@@ -55,7 +55,8 @@ struct OAuthClientsOfOthers {
             throw Deployment.Failure(description: "no Python at \(Programs.python): run `make python`")
         }
         let result = try await runProcess(
-            Programs.python, ["\(Programs.root)/Tests/Interop/oauth.py", issuer, deployment.directory.path])
+            Programs.python,
+            ["\(Programs.root)/Tests/Interop/oauth.py", issuer, deployment.directory.path, algorithm])
         #expect(result.status == 0, "\(result.outputText)\(result.errorText)")
 
         #expect(await server.stop() == 0)

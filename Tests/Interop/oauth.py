@@ -1,8 +1,8 @@
 """Gets, validates, shows and revokes access tokens with OAuth and JOSE libraries by others. Exits 1 with what differs.
 
-    oauth.py ISSUER FOLDER
+    oauth.py ISSUER FOLDER ALGORITHM
 
-FOLDER has orders/ and payments/ with svid.pem, key.pem and bundle.pem each, and of orders two JWT-SVIDs: assertion.jwt
+ALGORITHM is what the issuer signs with: ES256, ES384, RS256 or EdDSA. FOLDER has orders/ and payments/ with svid.pem, key.pem and bundle.pem each, and of orders two JWT-SVIDs: assertion.jwt
 for the issuer, and elsewhere.jwt for somebody else.
 """
 import base64
@@ -25,7 +25,7 @@ from joserfc.jwk import KeySet
 from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
 from requests_oauthlib import OAuth2Session as RequestsSession
 
-issuer, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+issuer, folder, algorithm = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
 orders, payments = "spiffe://example.org/orders", "spiffe://example.org/payments"
 assertion_type = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"
 bundle = str(folder / "orders/bundle.pem")
@@ -100,22 +100,24 @@ signing_keys = jwt.PyJWKClient(metadata["jwks_uri"], ssl_context=trusted)
 document = requests.get(metadata["jwks_uri"], verify=bundle, timeout=10).json()
 key_set = KeySet.import_key_set(document)
 identifiers = set()
+same("the algorithm, in metadata", metadata["id_token_signing_alg_values_supported"], [algorithm])
+same("the algorithm, in the key set", {key.get("alg", algorithm) for key in document["keys"]}, {algorithm})
 for name, response in tokens.items():
     token = response["access_token"]
     same(f"{name}: token_type", response["token_type"], "Bearer")
     same(f"{name}: expires_in", response["expires_in"], 600)
     same(f"{name}: refresh token", response.get("refresh_token"), None)
     header = jwt.get_unverified_header(token)
-    same(f"{name}: header", {**header, "kid": None}, {"alg": "ES256", "kid": None, "typ": "at+jwt"})
+    same(f"{name}: header", {**header, "kid": None}, {"alg": algorithm, "kid": None, "typ": "at+jwt"})
     claims = jwt.decode(
         token,
         signing_keys.get_signing_key_from_jwt(token).key,
-        algorithms=["ES256"],
+        algorithms=[algorithm],
         audience=payments,
         issuer=issuer,
         options={"require": ["iss", "sub", "aud", "exp", "iat", "jti", "client_id"]},
     )
-    decoded = jose.decode(token, key_set, algorithms=["ES256"])
+    decoded = jose.decode(token, key_set, algorithms=[algorithm])
     jose.JWTClaimsRegistry(
         iss={"essential": True, "value": issuer},
         aud={"essential": True, "value": payments},
@@ -126,12 +128,18 @@ for name, response in tokens.items():
     same(f"{name}: scope", claims["scope"], "payments:create")
     identifiers.add(claims["jti"])
 same("every token has its own jti", len(identifiers), len(tokens))
+others = {"ES256", "RS256", "EdDSA"} - {algorithm}
+try:
+    jwt.decode(token, signing_keys.get_signing_key_from_jwt(token).key, algorithms=list(others), audience=payments)
+    differences.append("accepted as another algorithm")
+except jwt.InvalidTokenError:
+    pass
 for other in ({"audience": orders}, {"issuer": "https://other.example.org"}):
     try:
         jwt.decode(
             token,
             signing_keys.get_signing_key_from_jwt(token).key,
-            algorithms=["ES256"],
+            algorithms=[algorithm],
             **{**{"audience": payments, "issuer": issuer}, **other},
         )
         differences.append(f"accepted with another {other}")
@@ -213,7 +221,7 @@ wrong = {
     "a JWT-SVID": (folder / "assertion.jwt").read_text().strip(),
     "other claims under a good signature": ".".join([pieces[0], part({**good, "sub": payments}), pieces[2]]),
     "another header under a good signature": ".".join(
-        [part({"alg": "ES256", "typ": "JWT", "kid": kid}), pieces[1], pieces[2]]
+        [part({"alg": algorithm, "typ": "JWT", "kid": kid}), pieces[1], pieces[2]]
     ),
     "a signature with padding": token + "=",
     "two tokens": f"{token} {token}",
