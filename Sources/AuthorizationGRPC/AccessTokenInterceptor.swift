@@ -46,7 +46,7 @@ extension Error {
     fileprivate var code: RPCError.Code {
         switch self as? WorkloadAPIError {
         case .permissionDenied, .invalidArgument, .unimplemented: .permissionDenied
-        default: .unavailable
+        default: (self as? any TokenIssuerError)?.isDenial == true ? .permissionDenied : .unavailable
         }
     }
 }

@@ -55,6 +55,24 @@ struct AuditQueryTests {
         #expect(throws: AuditFileError(path: path, code: ENOENT)) { _ = try AuditFiles(path: path, maxFiles: 1) }
     }
 
+    @Test("a file that is put aside while it is looked for is read once")
+    func putAside() throws {
+        let path = self.directory.path("audit")
+        try self.directory.write(AuditEventTests.whole.line, to: "audit")
+        // Found under its name, and under the next one a moment later.
+        #expect(unsafe link(path, path + ".1") == 0)
+        try self.directory.write(AuditEventTests.whole.line, to: "audit.2")
+        #expect(try self.jtis() == ["jti-1", "jti-1"])
+    }
+
+    @Test("a link in the place of the file is not followed")
+    func symbolicLink() throws {
+        let path = self.directory.path("audit")
+        try self.directory.write(AuditEventTests.whole.line, to: "elsewhere")
+        #expect(unsafe symlink(self.directory.path("elsewhere"), path) == 0)
+        #expect(throws: AuditFileError(path: path, code: ELOOP)) { _ = try AuditFiles(path: path, maxFiles: 1) }
+    }
+
     /// Queries, and whether they find the record that says everything.
     static let table: [(AuditQuery, Bool)] = {
         let changes: [((inout AuditQuery) -> Void, Bool)] = [

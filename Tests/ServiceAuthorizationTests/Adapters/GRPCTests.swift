@@ -3,17 +3,21 @@ import AuthorizationGRPC
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import GRPCProtobuf
+import Rotation
 import SPIFFE
 import SPIFFEGRPC
 import SPIFFETLS
 import ServiceAuthorization
 import TestSupport
 import Testing
+import WorkloadAPI
 
 @Suite("Methods that demand tokens", .timeLimit(.minutes(1)))
 struct GRPCTests {
     private let services: TestServices
     private let seen = Recorded<String>()
+    /// Opened when the method that only answers may go on.
+    private let gate = Watched(false)
 
     init() throws {
         self.services = try TestServices()
@@ -29,11 +33,13 @@ struct GRPCTests {
             rules: [
                 Payments.create: RouteRule(.all(ScopeSet(literal: ["payments:create"]))),
                 Payments.watch: RouteRule(.all(ScopeSet(literal: ["payments:create"]))),
+                Payments.feed: RouteRule(.all(ScopeSet(literal: ["payments:create"]))),
+                Payments.collect: RouteRule(.all(ScopeSet(literal: ["payments:create"]))),
                 Payments.old: RouteRule(.all(ScopeSet(literal: ["payments:create"])), mode: .observe),
             ],
             exempt: [Payments.health, Payments.create])
         try await withGRPCServer(
-            transport: transport, services: [Payments(seen: self.seen)], interceptors: [authorization]
+            transport: transport, services: [Payments(seen: self.seen, gate: self.gate)], interceptors: [authorization]
         ) { _ in
             try await body(try #require(try await transport.listeningAddress.ipv4).port)
         }
@@ -198,6 +204,82 @@ struct GRPCTests {
         #expect(self.seen.values.count < 1_000)
     }
 
+    @Test("a stream that only answers ends before the next message, once its token is revoked")
+    func answersOnly() async throws {
+        let issuer = self.services.issuer
+        let bearer = "Bearer " + (try issuer.token())
+        try await self.withServer { port async throws in
+            try await self.withClient(port) { client async throws in
+                let error = await #expect(throws: RPCError.self) {
+                    try await client.serverStreaming(
+                        request: ClientRequest(message: "", metadata: ["authorization": .string(bearer)]),
+                        descriptor: Payments.feed, serializer: Words(), deserializer: Words(), options: .defaults
+                    ) { response in
+                        for try await message in response.messages {
+                            #expect(message == "first by \(TestIssuer.orders)")
+                            try issuer.publish([issuer.revocation(.token("t-1"))])
+                            self.gate.publish(true)
+                        }
+                    }
+                }
+                #expect(error?.code == .unauthenticated)
+            }
+        }
+        #expect(self.seen.values == ["first"])
+    }
+
+    @Test("a stream that only asks ends before the next message, once its token is revoked")
+    func asksOnly() async throws {
+        let issuer = self.services.issuer
+        let bearer = "Bearer " + (try issuer.token())
+        try await self.withServer { port async throws in
+            try await self.withClient(port) { client async throws in
+                let request = StreamingClientRequest(
+                    of: String.self, metadata: ["authorization": .string(bearer)]
+                ) { writer in
+                    try await writer.write("one")
+                    for await isOpen in self.gate.updates() where isOpen { break }
+                    try issuer.publish([issuer.revocation(.token("t-1"))])
+                    try await writer.write("two")
+                }
+                let error = await #expect(throws: RPCError.self) {
+                    try await client.clientStreaming(
+                        request: request, descriptor: Payments.collect, serializer: Words(), deserializer: Words(),
+                        options: .defaults
+                    ) { try $0.message }
+                }
+                #expect(error?.code == .unauthenticated)
+            }
+        }
+        #expect(self.seen.values == ["one"])
+    }
+
+    @Test("a client whose issuer denies the token is PERMISSION_DENIED, whichever issuer it is; nothing is sent")
+    func denials() async throws {
+        struct Denied: TokenIssuerError { let isDenial: Bool }
+        struct Denying: AccessTokenIssuer {
+            let error: any Error
+
+            func fetchToken(_ request: TokenRequest) async throws -> IssuedAccessToken { throw self.error }
+        }
+        try await self.withServer { port async throws in
+            for (error, code) in [
+                (WorkloadAPIError.permissionDenied("no grant"), .permissionDenied),
+                (WorkloadAPIError.unavailable("away"), .unavailable),
+                (Denied(isDenial: true), .permissionDenied), (Denied(isDenial: false), .unavailable),
+            ] as [(any Error, RPCError.Code)] {
+                let interceptor = AccessTokenInterceptor(
+                    tokens: TokenSource(issuer: Denying(error: error)), for: TokenRequest(audience: TestIssuer.payments)
+                )
+                try await self.withClient(port, interceptors: [interceptor]) { client async throws in
+                    let error = await #expect(throws: RPCError.self) { try await self.call(client, Payments.create) }
+                    #expect(error?.code == code)
+                }
+            }
+        }
+        #expect(self.services.audit.events.values.isEmpty)
+    }
+
     @Test("a client sends the token of its service, whatever the metadata of a call says")
     func client() async throws {
         let token = try self.services.issuer.token()
@@ -223,11 +305,14 @@ struct GRPCTests {
 private struct Payments: RegistrableRPCService {
     static let create = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Create")
     static let watch = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Watch")
+    static let feed = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Feed")
+    static let collect = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Collect")
     static let old = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Old")
     static let health = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Health")
     static let forgotten = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Forgotten")
 
     let seen: Recorded<String>
+    let gate: Watched<Bool>
 
     static var caller: String { AuthorizedCall.accessToken?.claims.subject.uri ?? "nobody" }
 
@@ -239,6 +324,26 @@ private struct Payments: RegistrableRPCService {
                     try await writer.write(Self.caller)
                     return [:]
                 }
+            }
+        }
+        router.registerHandler(forMethod: Self.feed, deserializer: Words(), serializer: Words()) { _, _ in
+            StreamingServerResponse { writer in
+                try await writer.write("first by \(Self.caller)")
+                self.seen.append("first")
+                for await isOpen in self.gate.updates() where isOpen { break }
+                try await writer.write("second")
+                self.seen.append("second")
+                return [:]
+            }
+        }
+        router.registerHandler(forMethod: Self.collect, deserializer: Words(), serializer: Words()) { request, _ in
+            for try await message in request.messages {
+                self.seen.append(message)
+                self.gate.publish(true)
+            }
+            return StreamingServerResponse { writer in
+                try await writer.write("done")
+                return [:]
             }
         }
         router.registerHandler(

@@ -27,10 +27,12 @@ struct HummingbirdTests {
     }
 
     /// Serves as `payments` over mutual TLS while `body` runs.
-    private func withServer(_ body: (_ url: String) async throws -> Void) async throws {
+    private func withServer(
+        _ router: AuthorizedRouter<AccessTokenRequestContext>? = nil, _ body: (_ url: String) async throws -> Void
+    ) async throws {
         let (ports, port) = AsyncStream<Int>.makeStream()
         let application = Application(
-            router: self.router(),
+            router: router ?? self.router(),
             server: .spiffe(source: self.services.payments, policy: .memberOf(self.services.policy)),
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
             onServerRunning: { port.yield($0.localAddress?.port ?? 0) },
@@ -236,6 +238,56 @@ struct HummingbirdTests {
             #expect(try await self.call("\(url)/owners/others", authorization: [bearer]).status == 403)
             let thief = self.services.thief
             #expect(try await self.call("\(url)/owners/orders", as: thief, authorization: [bearer]).status == 401)
+        }
+    }
+
+    @Test("an owner rule keeps what its route says of old states and of observing")
+    func ownerRules() async throws {
+        let router = AuthorizedRouter(context: AccessTokenRequestContext.self, validator: self.services.validator)
+        let owns: RequestRule<AccessTokenRequestContext>.Owner = { token, _, context in
+            token.claims.subject.path == "/\(context.parameters.get("owner") ?? "")"
+        }
+        router.requireScopes(all: "payments:admin", whenStale: .accept(upTo: .seconds(60)), or: owns)
+            .get("lasting/:owner") { _, _ in "" }
+        router.requireScopes(any: "payments:admin", mode: .observe, or: owns).get("watched/:owner") { _, _ in "" }
+        let bearer = "Bearer " + (try self.services.issuer.token())
+        try await self.withServer(router) { url async throws in
+            #expect(try await self.call("\(url)/watched/others", authorization: [bearer]).status == 200)
+            #expect(try await self.call("\(url)/lasting/others", authorization: [bearer]).status == 403)
+            self.services.issuer.time.advance(by: .seconds(31))
+            #expect(try await self.call("\(url)/lasting/orders", authorization: [bearer]).status == 200)
+        }
+        #expect(self.services.audit.events.values.map(\.decision) == [.observed, .refused, .accepted])
+    }
+
+    @Test("middlewares see calls after they were let in, but for those that are added to see every call")
+    func middlewares() async throws {
+        let router = AuthorizedRouter(context: AccessTokenRequestContext.self, validator: self.services.validator)
+        router.addBeforeAuthorization(middleware: Noting(name: "before", noted: self.handled))
+        router.add(middleware: Noting(name: "after", noted: self.handled))
+        router.requireScopes(all: "payments:create").get("payments") { _, _ in "" }
+        router.get("forgotten") { _, _ in "" }
+        let bearer = "Bearer " + (try self.services.issuer.token())
+        try await self.withServer(router) { url async throws in
+            #expect(try await self.call("\(url)/payments").status == 401)
+            #expect(try await self.call("\(url)/forgotten", authorization: [bearer]).status == 403)
+            #expect(self.handled.values == ["before", "before"])
+            #expect(try await self.call("\(url)/payments", authorization: [bearer]).status == 200)
+        }
+        #expect(self.handled.values == ["before", "before", "before", "after as \(TestIssuer.orders)"])
+    }
+
+    /// Notes what it sees.
+    private struct Noting: RouterMiddleware {
+        let name: String
+        let noted: Recorded<String>
+
+        func handle(
+            _ request: Request, context: AccessTokenRequestContext,
+            next: @concurrent (Request, AccessTokenRequestContext) async throws -> Response
+        ) async throws -> Response {
+            self.noted.append(self.name + (context.accessToken.map { " as \($0.claims.subject.uri)" } ?? ""))
+            return try await next(request, context)
         }
     }
 
