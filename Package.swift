@@ -185,7 +185,7 @@ let package = Package(
             "AuthorizationOAuth",
             [
                 "AccessTokens", "JOSE", "Rotation", "SPIFFE", "SPIFFEHTTPClient", "ServiceAuthorization",
-                "WorkloadAPI", .asyncHTTPClient, .logging, .nioCore, .nioHTTP1, .serviceLifecycle,
+                "WorkloadAPI", .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .serviceLifecycle,
             ]),
         // For the tests of services: the one library that links the authority.
         module(

@@ -2,6 +2,7 @@ public import AccessTokens
 import AsyncHTTPClient
 import FoundationEssentials
 public import Logging
+package import Metrics
 import NIOHTTP1
 package import Rotation
 public import ServiceLifecycle
@@ -15,6 +16,9 @@ public import ServiceLifecycle
 /// Run it as a service beside those that use it. The set is fetched every ten minutes, up to a tenth of which is left
 /// out at random; after a failure, again after 1 s, 2 s … 60 s, while the last good set stays for ``keptFor``. A token
 /// of an unknown key has the set fetched, at most once in ``unknownKeyInterval``, and nobody waits for that.
+///
+/// Metrics, by `iss`: `signet_jwk_set_fetches_total` by `result` (`fetched`, `failed`), and
+/// `signet_jwk_set_known_at_seconds`, the moment of the last good fetch in seconds since 1970, which tells the age.
 public final class JWKSetState: TokenStateSource, Service {
     /// The time between two fetches, where no key is missing.
     public static let refreshInterval: Duration = .seconds(600)
@@ -26,10 +30,11 @@ public final class JWKSetState: TokenStateSource, Service {
     /// How long the last good set is in force while the issuer is away.
     public let keptFor: Duration
     private let issuer: String
-    private let url: String
+    private let url: @Sendable () async throws -> String
     private let client: OAuthHTTPClient
     private let logger: Logger
     private let instants: Instants
+    private let metrics: any MetricsFactory
     private let makeGenerator: @Sendable () -> any RandomNumberGenerator
     private let state = Watched<TokenState?>(nil)
     private let isKeyMissing = Watched(false)
@@ -45,13 +50,26 @@ public final class JWKSetState: TokenStateSource, Service {
         issuer: String, url: String, client: OAuthHTTPClient, keptFor: Duration = JWKSetState.defaultKeptFor,
         logger: Logger = Logger(label: "signet.jwk-set")
     ) {
-        self.init(issuer: issuer, url: url, client: client, keptFor: keptFor, logger: logger, instants: .system) {
-            SystemRandomNumberGenerator()
-        }
+        self.init(
+            issuer: issuer, url: { url }, client: client, keptFor: keptFor, logger: logger, instants: .system
+        ) { SystemRandomNumberGenerator() }
+    }
+
+    /// Creates a source that asks where the set is before it fetches it; otherwise as
+    /// ``init(issuer:url:client:keptFor:logger:)``.
+    public convenience init(
+        discovery: OAuthDiscovery, client: OAuthHTTPClient, keptFor: Duration = JWKSetState.defaultKeptFor,
+        logger: Logger = Logger(label: "signet.jwk-set")
+    ) {
+        self.init(
+            issuer: discovery.issuer, url: { try await discovery.metadata().jwksURI }, client: client,
+            keptFor: keptFor, logger: logger, instants: .system
+        ) { SystemRandomNumberGenerator() }
     }
 
     package init(
-        issuer: String, url: String, client: OAuthHTTPClient, keptFor: Duration, logger: Logger, instants: Instants,
+        issuer: String, url: @escaping @Sendable () async throws -> String, client: OAuthHTTPClient, keptFor: Duration,
+        logger: Logger, instants: Instants, metrics: any MetricsFactory = MetricsSystem.factory,
         makeGenerator: @escaping @Sendable () -> any RandomNumberGenerator
     ) {
         self.issuer = issuer
@@ -60,6 +78,7 @@ public final class JWKSetState: TokenStateSource, Service {
         self.keptFor = keptFor
         self.logger = logger
         self.instants = instants
+        self.metrics = metrics
         self.makeGenerator = makeGenerator
     }
 
@@ -106,16 +125,18 @@ public final class JWKSetState: TokenStateSource, Service {
             self.isKeyMissing.publish(false)
             do {
                 try await self.fetch()
+                self.count("fetched")
                 if failures > 0 { self.logger.notice("the JWK Set of the issuer is fetched again") }
                 failures = 0
                 backoff.reset()
             } catch {
                 try Task.checkCancellation()
                 failures += 1
+                self.count("failed")
                 self.logger.log(
                     level: failures == 1 ? .warning : .debug,
                     "the JWK Set of the issuer could not be fetched; the last one ages",
-                    metadata: ["error": "\(error)", "failures": "\(failures)", "url": "\(self.url)"])
+                    metadata: ["error": "\(error)", "failures": "\(failures)", "issuer": "\(self.issuer)"])
                 try await self.instants.sleep(for: backoff.next(using: &generator))
                 continue
             }
@@ -127,7 +148,7 @@ public final class JWKSetState: TokenStateSource, Service {
     private func fetch() async throws {
         // What is published after this moment may not be in the answer.
         let askedAt = self.instants.now()
-        var request = HTTPClientRequest(url: self.url)
+        var request = HTTPClientRequest(url: try await self.url())
         request.headers.add(name: "Accept", value: "application/json")
         let (status, body) = try await self.client.answer(to: request, maxBytes: AccessTokenKeys.maxBytes)
         guard status == 200 else { throw OAuthClientError.unexpectedStatus(status) }
@@ -135,6 +156,15 @@ public final class JWKSetState: TokenStateSource, Service {
         do { keys = try AccessTokenKeys(parsing: body) } catch { throw OAuthClientError.keys(error) }
         self.state.publish(
             TokenState(issuer: self.issuer, keys: keys, revocations: RevocationState(), knownAt: askedAt))
+        Gauge(label: "signet_jwk_set_known_at_seconds", dimensions: [("iss", self.issuer)], factory: self.metrics)
+            .record(askedAt.timeIntervalSince1970)
+    }
+
+    private func count(_ result: String) {
+        Counter(
+            label: "signet_jwk_set_fetches_total", dimensions: [("iss", self.issuer), ("result", result)],
+            factory: self.metrics
+        ).increment()
     }
 
     /// Waits for a length of time, or for a missing key; for that not too short a time.

@@ -14,13 +14,15 @@ public struct OAuthClientAuthentication: Sendable {
     /// The type of assertion that a JWT-SVID is.
     static let assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"
 
+    /// Whether the certificate of the connection is the proof.
+    let isByCertificate: Bool
     let proof: @Sendable (_ issuer: String, _ id: SPIFFEID?) async throws -> Proof
 
     /// By the X509-SVID that the connection presents (`spiffe_x509`); the request says `client_id`.
     ///
     /// - Parameter source: That of the `SPIFFEHTTPClient`.
     public static func x509SVID(_ source: any X509SVIDSource) -> OAuthClientAuthentication {
-        OAuthClientAuthentication { _, wanted in
+        OAuthClientAuthentication(isByCertificate: true) { _, wanted in
             let id = try source.current().svid.id
             if let wanted, wanted != id { throw OAuthClientError.noSuchIdentity(wanted) }
             return Proof(id: id, parameters: [("client_id", id.uri)])
@@ -42,7 +44,7 @@ public struct OAuthClientAuthentication: Sendable {
     package static func jwtSVID(
         fetchedBy fetch: @escaping @Sendable (_ audience: String, _ id: SPIFFEID?) async throws -> JWTSVID
     ) -> OAuthClientAuthentication {
-        OAuthClientAuthentication { issuer, wanted in
+        OAuthClientAuthentication(isByCertificate: false) { issuer, wanted in
             let svid = try await fetch(issuer, wanted)
             if let wanted, wanted != svid.id { throw OAuthClientError.noSuchIdentity(wanted) }
             return Proof(

@@ -7,6 +7,10 @@ public import ServiceAuthorization
 public enum OAuthClientError: Error, Hashable {
     /// The URL is not one of `https`; nothing was sent.
     case notHTTPS
+    /// A member of the issuer's metadata is a URL that is not one of `https`.
+    case endpointNotHTTPS(String)
+    /// The metadata is that of another issuer (RFC 8414 §3.3).
+    case issuerMismatch
     /// This process has not the SPIFFE ID with which the service is to be called; nothing was sent.
     case noSuchIdentity(SPIFFEID)
     /// The issuer refuses, with a code of RFC 6749 §5.2 or of an extension of it.
@@ -46,6 +50,8 @@ extension OAuthClientError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .notHTTPS: "the URL is not one of https"
+        case .endpointNotHTTPS(let name): "the \(name) of the metadata is no URL of https"
+        case .issuerMismatch: "the metadata is that of another issuer"
         case .noSuchIdentity(let id): "this process has no SVID of \(id)"
         case .refused(let code, let status): "the issuer refuses: \(code) (HTTP \(status))"
         case .libraryTooOld:

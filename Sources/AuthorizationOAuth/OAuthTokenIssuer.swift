@@ -27,8 +27,13 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
     /// The code of an issuer that gives tokens to newer versions of this library only.
     static let libraryTooOldCode = "signet_library_too_old"
 
+    private enum Endpoint {
+        case url(String)
+        case discovered(OAuthDiscovery)
+    }
+
     private let issuer: String
-    private let tokenEndpoint: String
+    private let endpoint: Endpoint
     private let client: OAuthHTTPClient
     private let authentication: OAuthClientAuthentication
     private let instants: Instants
@@ -44,12 +49,32 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
             instants: .system)
     }
 
+    /// Asks where the token endpoint is, at each request for a token: mostly without a request of its own.
+    ///
+    /// A client that proves itself by its certificate uses the endpoint that the issuer has for those (RFC 8705 §5).
+    public init(
+        discovery: OAuthDiscovery, client: OAuthHTTPClient, authentication: OAuthClientAuthentication
+    ) {
+        self.init(
+            issuer: discovery.issuer, endpoint: .discovered(discovery), client: client, authentication: authentication,
+            instants: .system)
+    }
+
     package init(
         issuer: String, tokenEndpoint: String, client: OAuthHTTPClient, authentication: OAuthClientAuthentication,
         instants: Instants
     ) {
+        self.init(
+            issuer: issuer, endpoint: .url(tokenEndpoint), client: client, authentication: authentication,
+            instants: instants)
+    }
+
+    private init(
+        issuer: String, endpoint: Endpoint, client: OAuthHTTPClient, authentication: OAuthClientAuthentication,
+        instants: Instants
+    ) {
         self.issuer = issuer
-        self.tokenEndpoint = tokenEndpoint
+        self.endpoint = endpoint
         self.client = client
         self.authentication = authentication
         self.instants = instants
@@ -61,13 +86,14 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
     ///
     /// - Throws: ``OAuthClientError``; what the source of SVIDs throws, when nothing is sent; what the client throws.
     public func fetchToken(_ request: TokenRequest) async throws -> IssuedAccessToken {
+        let url = try await self.url()
         let proof = try await self.authentication.proof(self.issuer, request.spiffeID)
         var parameters = [("grant_type", "client_credentials")] + proof.parameters.map { ($0.name, $0.value) }
         let isURI = request.audience.utf8.contains(UInt8(ascii: ":"))
         parameters.append((isURI ? "resource" : "audience", request.audience))
         if !request.scopes.isEmpty { parameters.append(("scope", request.scopes.text)) }
 
-        var message = HTTPClientRequest(url: self.tokenEndpoint)
+        var message = HTTPClientRequest(url: url)
         message.method = .POST
         message.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
         message.headers.add(name: "Accept", value: "application/json")
@@ -78,6 +104,15 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
         let (status, body) = try await self.client.answer(to: message, maxBytes: Self.maxAnswerBytes)
         guard status == 200 else { throw Self.refusal(status, body) }
         return try Self.token(in: body, for: request, of: proof, askedAt: askedAt)
+    }
+
+    private func url() async throws -> String {
+        switch self.endpoint {
+        case .url(let url): return url
+        case .discovered(let discovery):
+            let metadata = try await discovery.metadata()
+            return self.authentication.isByCertificate ? metadata.mutualTLSTokenEndpoint : metadata.tokenEndpoint
+        }
     }
 
     private static func token(

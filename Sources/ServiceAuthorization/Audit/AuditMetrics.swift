@@ -6,7 +6,8 @@ import SPIFFE
 ///
 /// `signet_authorization_decisions_total` by `decision`, `reason`, `route`; `signet_authorization_calls_total` by `caller`,
 /// `callee`, `decision`; `signet_authorization_unauthorized_total` by `iss` and `kid`, of tokens whose signature was right;
-/// `signet_authorization_validation_seconds`; `signet_authorization_repeated_total` (the hits of the cache).
+/// `signet_authorization_validation_seconds`; `signet_authorization_repeated_total` (the hits of the cache);
+/// `signet_authorization_stale_total` by `route`: calls that a route accepted although the state was too old.
 public struct AuditMetrics: AuditSink {
     private let factory: any MetricsFactory
 
@@ -36,6 +37,11 @@ public struct AuditMetrics: AuditSink {
             }
         }
         Timer(label: "signet_authorization_validation_seconds", factory: self.factory).record(duration: event.latency)
+        if event.staleness != nil {
+            Counter(
+                label: "signet_authorization_stale_total", dimensions: [("route", event.route)], factory: self.factory
+            ).increment()
+        }
         if event.isRepeated { Counter(label: "signet_authorization_repeated_total", factory: self.factory).increment() }
     }
 }

@@ -10,10 +10,15 @@ import WorkloadAPIProtos
 ///
 /// Run it as a service beside those that use it. A revocation arrives in about a second after it was made; while the
 /// agent is away, the last state stays and becomes old, which the validator notices.
+///
+/// Metrics: `signet_token_state_revocation_lag_seconds`, from a revocation (whose time is in whole seconds) until it is in
+/// force here; `signet_token_state_known_at_seconds`, the moment as of which the state is known, in seconds since 1970;
+/// `signet_token_state_failures_total`.
 public final class AgentTokenState: TokenStateSource, Service {
     private let client: WorkloadAPIClient
     private let instants: Instants
     private let logger: Logger
+    private let metrics = TokenStateMetrics()
     private let state = Watched<TokenState?>(nil)
     private let following = Mutex(Following())
 
@@ -77,12 +82,15 @@ public final class AgentTokenState: TokenStateSource, Service {
         case .received(let message):
             let now = self.instants.now()
             do throws(TokenStateError) {
-                let state = try self.following.withLock { following throws(TokenStateError) in
+                let change = try self.following.withLock { following throws(TokenStateError) in
                     let change = try following.assembly.receive(TokenStateMessage(message), now: now)
                     if change != nil { following.failures = 0 }
-                    return change?.state
+                    return change
                 }
-                if let state { self.publish(state) }
+                if let change {
+                    self.publish(change.state)
+                    self.metrics.received(change, now: now)
+                }
             } catch {
                 self.failed("\(error)")
             }
@@ -93,6 +101,7 @@ public final class AgentTokenState: TokenStateSource, Service {
     }
 
     private func failed(_ reason: String) {
+        self.metrics.failed()
         let failures = self.following.withLock { following in
             following.failures += 1
             return following.failures

@@ -1,6 +1,6 @@
 public import AccessTokens
 import FoundationEssentials
-import Metrics
+package import Metrics
 package import Rotation
 public import SPIFFE
 import Synchronization
@@ -13,6 +13,8 @@ import WorkloadAPI
 /// issuer is asked at growing intervals only.
 ///
 /// A token that is bound to a certificate is given up when the `identity` has another: the next call has one for that.
+///
+/// Metric: `signet_token_source_fetches_total` by `result` (`fetched`, `denied`, `failed`).
 ///
 /// ```swift
 /// let tokens = TokenSource(
@@ -32,6 +34,7 @@ public final class TokenSource: Sendable {
     private let issuer: any AccessTokenIssuer
     private let identity: (any X509SVIDSource)?
     private let instants: Instants
+    private let metrics: any MetricsFactory
     private let makeGenerator: @Sendable () -> any RandomNumberGenerator
     private let lives = Mutex<[TokenRequest: TokenLife]>([:])
     private let flights = SingleFlight<TokenRequest, IssuedAccessToken>()
@@ -44,11 +47,13 @@ public final class TokenSource: Sendable {
 
     package init(
         issuer: any AccessTokenIssuer, identity: (any X509SVIDSource)? = nil, instants: Instants,
+        metrics: any MetricsFactory = MetricsSystem.factory,
         makeGenerator: @escaping @Sendable () -> any RandomNumberGenerator
     ) {
         self.issuer = issuer
         self.identity = identity
         self.instants = instants
+        self.metrics = metrics
         self.makeGenerator = makeGenerator
     }
 
@@ -133,7 +138,7 @@ public final class TokenSource: Sendable {
             let issued = token
             let now = self.instants.now()
             self.update(request, now: now) { $0.fetched(issued, now: now, using: &generator) }
-            Counter(label: "signet_token_source_fetches_total", dimensions: [("result", "fetched")]).increment()
+            self.count("fetched")
             return token
         } catch {
             try Task.checkCancellation()
@@ -142,9 +147,15 @@ public final class TokenSource: Sendable {
                 if Self.isDenial(error) { life.withdraw() }
                 life.failed(error, now: now, using: &generator)
             }
-            Counter(label: "signet_token_source_fetches_total", dimensions: [("result", "failed")]).increment()
+            self.count(Self.isDenial(error) ? "denied" : "failed")
             throw error
         }
+    }
+
+    private func count(_ result: String) {
+        Counter(
+            label: "signet_token_source_fetches_total", dimensions: [("result", result)], factory: self.metrics
+        ).increment()
     }
 
     private func update(_ request: TokenRequest, now: Date, _ change: (inout TokenLife) -> Void) {

@@ -92,6 +92,36 @@ struct OAuthLibraryTests {
         }
     }
 
+    @Test("the issuer alone is enough: its metadata says where tokens and keys are")
+    func discovery() async throws {
+        try await self.withServer { plane, orders, port async throws in
+            let policy = try PeerPolicy.exactly(plane.id("/spire/server"))
+            try await withSPIFFEHTTPClient(source: orders, policy: policy) { spiffe async throws -> Void in
+                // The server of a test has another port than its issuer says.
+                let client = OAuthHTTPClient { request, timeout in
+                    var request = request
+                    #expect(request.url.hasPrefix(Self.issuer + "/"))
+                    request.url = "https://127.0.0.1:\(port)" + request.url.dropFirst(Self.issuer.count)
+                    return try await spiffe.execute(request, timeout: timeout)
+                }
+                let discovery = OAuthDiscovery(issuer: Self.issuer, client: client)
+                let issuer = OAuthTokenIssuer(
+                    discovery: discovery, client: client, authentication: .x509SVID(orders))
+                #expect(try await issuer.fetchToken(Self.request).spiffeID == orders.id)
+                let keys = JWKSetState(
+                    discovery: discovery, client: client,
+                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await keys.run() }
+                    try await keys.waitUntilReady()
+                    group.cancelAll()
+                }
+                #expect(keys.currentState()?.keys.keyIDs == plane.tokenKeys?.state.current.keys.map(\.id))
+                #expect(try await discovery.metadata().revocationEndpoint == Self.issuer + "/oauth2/revoke")
+            }
+        }
+    }
+
     @Test("after a rotation the token is bound to the new certificate, also over connections that were open before")
     func rotation() async throws {
         try await self.withServer(.certificate) { plane, orders, port async throws in

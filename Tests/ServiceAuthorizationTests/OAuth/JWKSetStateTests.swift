@@ -3,6 +3,7 @@ import AuthorizationOAuth
 import Crypto
 import FoundationEssentials
 import Logging
+import MetricsTestKit
 import SPIFFE
 import ServiceAuthorization
 import TestSupport
@@ -12,15 +13,17 @@ import Testing
 struct JWKSetStateTests {
     private let time = ManualInstants()
     private let endpoint = ScriptedEndpoint()
+    private let metrics = TestMetrics()
     private let issuer: TestIssuer
     private let state: JWKSetState
 
     init() throws {
         self.issuer = try TestIssuer(time: self.time)
         self.state = JWKSetState(
-            issuer: TestIssuer.issuer, url: "https://issuer.example.org/jwks", client: self.endpoint.client,
+            issuer: TestIssuer.issuer, url: { "https://issuer.example.org/jwks" }, client: self.endpoint.client,
             keptFor: .seconds(3_600),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), instants: self.time.instants
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), instants: self.time.instants,
+            metrics: self.metrics
         ) { NoChance() }
         self.endpoint.answer(self.published)
     }
@@ -55,6 +58,31 @@ struct JWKSetStateTests {
         try validator.validate(
             authorization: ["Bearer " + self.issuer.token()], from: TestIssuer.peer(),
             by: RouteRule(.all(ScopeSet(parsing: "payments:create"))), route: "POST /payments")
+    }
+
+    @Test("metrics: fetches by their result, and the moment of the last good one")
+    func metered() async throws {
+        let issuer = ("iss", TestIssuer.issuer)
+        @Sendable func count(_ result: String) throws -> Int64 {
+            try self.metrics.expectCounter("signet_jwk_set_fetches_total", [issuer, ("result", result)]).totalValue
+        }
+        try await self.whileRunning {
+            try await self.time.waitForSleepers(1)
+            let start = self.time.now.timeIntervalSince1970
+            self.endpoint.goAway()
+            // The pause is in two parts, and each failure has one of its own.
+            for seconds in [30, 570, 1, 2] { try await self.pass(seconds) }
+            try await self.time.waitForSleepers(1)
+            #expect(try count("fetched") == 1)
+            #expect(try count("failed") == 3)
+            let known = try self.metrics.expectGauge("signet_jwk_set_known_at_seconds", [issuer])
+            #expect(known.lastValue == start)
+            self.endpoint.answer(self.published)
+            try await self.pass(4)
+            try await self.time.waitForSleepers(1)
+            #expect(try count("fetched") == 2)
+            #expect(known.lastValue == self.time.now.timeIntervalSince1970)
+        }
     }
 
     @Test("a service validates with the keys that were fetched, and says how old they are")

@@ -32,6 +32,14 @@ struct RedirectionTests {
             asked.append("token")
             return Response.redirect(to: "/elsewhere", type: .temporary)
         }
+        router.get(".well-known/oauth-authorization-server") { _, _ in
+            asked.append("metadata")
+            return Response.redirect(to: "/elsewhere", type: .temporary)
+        }
+        router.get("elsewhere") { _, _ in
+            asked.append("elsewhere")
+            return "{}"
+        }
         router.post("elsewhere") { _, _ in
             asked.append("elsewhere")
             return #"{"access_token":"stolen","token_type":"Bearer","expires_in":600}"#
@@ -68,6 +76,11 @@ struct RedirectionTests {
                 await #expect(throws: OAuthClientError.unexpectedStatus(307)) {
                     try await self.fetch(url, OAuthHTTPClient(client))
                 }
+                await #expect(throws: OAuthClientError.unexpectedStatus(307)) {
+                    try await OAuthDiscovery(
+                        issuer: String(url.dropLast("/token".count)), client: OAuthHTTPClient(client)
+                    ).metadata()
+                }
             }
             let svid = self.services.orders.identity.svid
             var tls = TLSConfiguration.makeClientConfiguration()
@@ -87,6 +100,6 @@ struct RedirectionTests {
             await #expect(throws: OAuthClientError.unexpectedStatus(307)) { try await self.fetch(url, client) }
             try await client.shutdown()
         }
-        #expect(self.asked.values == ["token", "token"])
+        #expect(self.asked.values == ["token", "metadata", "token"])
     }
 }

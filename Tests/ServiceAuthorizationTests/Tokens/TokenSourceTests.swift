@@ -1,5 +1,6 @@
 import AccessTokens
 import FoundationEssentials
+import MetricsTestKit
 import Rotation
 import SPIFFE
 import ServiceAuthorization
@@ -115,6 +116,26 @@ struct TokenSourceTests {
         await #expect(throws: WorkloadAPIError.permissionDenied("no grant")) { try await self.token() }
         await #expect(throws: WorkloadAPIError.permissionDenied("no grant")) { try await self.token() }
         #expect(self.issuer.calls.values.count == 2)
+    }
+
+    @Test("metrics: what came of asking")
+    func metered() async throws {
+        let metrics = TestMetrics()
+        let source = TokenSource(issuer: self.issuer, instants: self.time.instants, metrics: metrics) { Middle() }
+        _ = try await source.token(for: self.payments)
+        _ = try await source.token(for: self.payments)
+        self.issuer.failure.withLock { $0 = .unavailable("away") }
+        self.time.advance(by: .seconds(480))
+        _ = try await source.token(for: self.payments)
+        self.issuer.failure.withLock { $0 = .permissionDenied("no grant") }
+        self.time.advance(by: .seconds(30))
+        await #expect(throws: WorkloadAPIError.permissionDenied("no grant")) {
+            try await source.token(for: self.payments)
+        }
+        for result in ["fetched", "failed", "denied"] {
+            let counter = try metrics.expectCounter("signet_token_source_fetches_total", [("result", result)])
+            #expect(counter.totalValue == 1, "\(result)")
+        }
     }
 
     @Test("each audience and set of scopes has a token of its own")

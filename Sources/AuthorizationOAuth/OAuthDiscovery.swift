@@ -1,0 +1,101 @@
+import AccessTokens
+import AsyncHTTPClient
+import FoundationEssentials
+import NIOHTTP1
+package import Rotation
+import Synchronization
+
+/// The endpoints of an issuer, found out from its metadata (RFC 8414).
+///
+/// The document is fetched when it is first needed, and again when it is ten minutes old; whoever needs it at the same
+/// time shares a request. While it cannot be fetched, or says what it must not, the last good one serves for a day, and
+/// the issuer is asked every thirty seconds at most. Redirections are not followed.
+///
+/// ```swift
+/// let discovery = OAuthDiscovery(issuer: "https://tokens.example.org", client: client)
+/// let tokens = TokenSource(
+///     issuer: OAuthTokenIssuer(discovery: discovery, client: client, authentication: .x509SVID(identity)),
+///     identity: identity)
+/// let keys = JWKSetState(discovery: discovery, client: client)
+/// ```
+public final class OAuthDiscovery: Sendable {
+    /// How old a document becomes before it is fetched again.
+    public static let refreshInterval: Duration = .seconds(600)
+    /// How long the last good document serves while there is no other.
+    public static let keptFor: Duration = .seconds(86_400)
+    /// The least time between two requests while the last good document serves.
+    public static let retryInterval: Duration = .seconds(30)
+
+    private struct State {
+        var good: (metadata: OAuthIssuerMetadata, at: Date)?
+        var failedAt: Date?
+    }
+
+    private struct OnlyOne: Hashable {}
+
+    public let issuer: String
+    private let client: OAuthHTTPClient
+    private let instants: Instants
+    private let state = Mutex(State())
+    private let flights = SingleFlight<OnlyOne, OAuthIssuerMetadata>()
+
+    /// - Parameter issuer: As in the `iss` of its tokens: an `https` URL, to which the document must be equal.
+    public convenience init(issuer: String, client: OAuthHTTPClient) {
+        self.init(issuer: issuer, client: client, instants: .system)
+    }
+
+    package init(issuer: String, client: OAuthHTTPClient, instants: Instants) {
+        self.issuer = issuer
+        self.client = client
+        self.instants = instants
+    }
+
+    /// The metadata of the issuer.
+    ///
+    /// - Throws: ``OAuthClientError``, and what the client throws, when there is no good document that serves still.
+    public func metadata() async throws -> OAuthIssuerMetadata {
+        if let metadata = self.kept() { return metadata }
+        return try await self.flights.run(OnlyOne()) {
+            // Somebody may have fetched it since this caller looked.
+            if let metadata = self.kept() { return metadata }
+            let now = self.instants.now()
+            do {
+                let metadata = try await self.fetch()
+                self.state.withLock { $0 = State(good: (metadata, now), failedAt: nil) }
+                return metadata
+            } catch {
+                try Task.checkCancellation()
+                self.state.withLock { $0.failedAt = now }
+                guard let metadata = self.kept() else { throw error }
+                return metadata
+            }
+        }
+    }
+
+    /// The document that serves now without a request.
+    private func kept() -> OAuthIssuerMetadata? {
+        let now = self.instants.now()
+        let state = self.state.withLock { $0 }
+        guard let (metadata, at) = state.good, let age = Self.age(of: at, now: now), age < Self.keptFor else {
+            return nil
+        }
+        if age < Self.refreshInterval { return metadata }
+        guard let failedAt = state.failedAt, let time = Self.age(of: failedAt, now: now), time < Self.retryInterval
+        else { return nil }
+        return metadata
+    }
+
+    /// Nil where the clock was set back: then nothing is known of the age.
+    private static func age(of moment: Date, now: Date) -> Duration? {
+        now < moment ? nil : .seconds(now.timeIntervalSince(moment))
+    }
+
+    private func fetch() async throws -> OAuthIssuerMetadata {
+        var request = HTTPClientRequest(url: try OAuthIssuerMetadata.url(of: self.issuer))
+        request.headers.add(name: "Accept", value: "application/json")
+        if let library = ReportedLibrary.current.report { request.headers.add(name: "User-Agent", value: library) }
+        let (status, body) = try await self.client.answer(to: request, maxBytes: OAuthIssuerMetadata.maxBytes)
+        guard status == 200 else { throw OAuthClientError.unexpectedStatus(status) }
+        return try OAuthIssuerMetadata(parsing: body, issuer: self.issuer)
+    }
+}
