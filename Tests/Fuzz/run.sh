@@ -14,7 +14,8 @@ folder=.build/fuzz
 [ $# -gt 0 ] || read -r -d '' -a targets < <("$program" list && printf '\0')
 [ $# -eq 0 ] || targets=("$@")
 
-# The one handler of traps is libFuzzer's, which writes the input.
+# How long an input keeps the processor is for the targets to judge; what hangs is for libFuzzer, which asks the clock on
+# the wall. The one handler of traps is libFuzzer's, which writes the input.
 export SWIFT_BACKTRACE=enable=no
 "$program" seeds "$folder"
 failed=0
@@ -25,7 +26,7 @@ for target in "${targets[@]}"; do
     mkdir -p "$work/corpus"
     words=()
     [ ! -s "$work/words" ] || words=(-dict="$work/words")
-    if "$program" "$target" "$work/corpus" "$work/seeds" "${words[@]}" -max_total_time="$duration" -timeout=5 \
+    if "$program" "$target" "$work/corpus" "$work/seeds" "${words[@]}" -max_total_time="$duration" -timeout=30 \
         -rss_limit_mb=2048 -artifact_prefix="$work/" -print_final_stats=1 > "$work/log" 2>&1; then
         awk -v target="$target" '
             / cov: / { for (i = 1; i < NF; i++) if ($i == "cov:") reached = $(i + 1) }

@@ -23,12 +23,18 @@ package struct FuzzTarget: Sendable {
         self.accepts = accepts
     }
 
+    /// The longest that an input may keep the processor, however slow the machine is.
+    private static let maxTime: Duration = .seconds(1)
+
     /// Gives an input to the parser.
     ///
     /// - Returns: Whether the input was accepted.
     /// - Throws: What does not hold: ``BrokenInvariant``, or what the parser threw at something it has to accept.
     package func check(_ input: [UInt8]) throws -> Bool {
+        let begin = ProcessorTime.now()
         let accepted = try self.accepts(input)
+        let time = ProcessorTime.now() - begin
+        try hold(time <= Self.maxTime, "an input takes \(time)")
         try hold(!accepted || input.count <= self.maxBytes, "an input of more than \(self.maxBytes) bytes is accepted")
         return accepted
     }
