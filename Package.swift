@@ -78,6 +78,7 @@ let package = Package(
         .library(name: "AuthorizationHTTPClient", targets: ["AuthorizationHTTPClient"]),
         .library(name: "AuthorizationHummingbird", targets: ["AuthorizationHummingbird"]),
         .library(name: "AuthorizationOAuth", targets: ["AuthorizationOAuth"]),
+        .library(name: "JOSE", targets: ["JOSE"]),
         .library(name: "SPIFFE", targets: ["SPIFFE"]),
         .library(name: "SPIFFEFederation", targets: ["SPIFFEFederation"]),
         .library(name: "SPIFFEGRPC", targets: ["SPIFFEGRPC"]),
@@ -165,8 +166,10 @@ let package = Package(
             ]),
         // Each a product of its own, so that a service links only what it uses.
         module("SPIFFEGRPC", ["SPIFFE", "SPIFFETLS", .grpcCore, .grpcPosix, .nioCore, .nioPosix]),
-        module("SPIFFEHTTPClient", ["SPIFFE", "SPIFFETLS", .asyncHTTPClient, .nioCore]),
-        module("SPIFFEHummingbird", ["SPIFFE", "SPIFFETLS", .hummingbird, .hummingbirdCore, .logging, .nioCore]),
+        module("SPIFFEHTTPClient", ["SPIFFE", "SPIFFETLS", .asyncHTTPClient, .nioCore, .nioHTTP1]),
+        module(
+            "SPIFFEHummingbird",
+            ["SPIFFE", "SPIFFETLS", .httpTypes, .hummingbird, .hummingbirdCore, .logging, .nioCore]),
         module(
             "AuthorizationHummingbird",
             [
@@ -318,7 +321,8 @@ let package = Package(
             "SPIFFEAdapterTests",
             [
                 "SPIFFEGRPC", "SPIFFEHTTPClient", "SPIFFEHummingbird", "SPIFFE", "SPIFFETLS", "TestSupport",
-                .asyncHTTPClient, .grpcCore, .grpcPosix, .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1,
+                .asyncHTTPClient, .grpcCore, .grpcPosix, .httpTypes, .hummingbird, .hummingbirdCore, .logging, .nioCore,
+                .nioHTTP1,
             ]),
         tests(
             "SPIFFETestingTests",
@@ -350,8 +354,8 @@ let package = Package(
             "WorkloadAPITests",
             [
                 "JOSE", "WorkloadAPI", "WorkloadAPIProtos", "PeerTransport", "ProtoRPC", "Rotation", "SPIFFE",
-                "TestSupport",
-                .grpcCore, .logging, .nioCore, .serviceLifecycle, .swiftProtobuf, .x509,
+                "SPIFFETesting", "TestSupport",
+                .grpcCore, .grpcPosix, .logging, .nioCore, .nioPosix, .serviceLifecycle, .swiftProtobuf, .x509,
             ]),
         tests(
             "ServiceAuthorizationTests",

@@ -12,21 +12,31 @@ final class FollowedStream<Value: Sendable>: Sendable {
     init(client: WorkloadAPIClient, stream: WorkloadAPIStream<Value>, logger: Logger) {
         self.client = client
         self.stream = stream
-        self.reports = FailureReports(logger: logger)
+        self.reports = FailureReports(
+            logger: logger, failure: "Workload API stream failed", recovery: "Workload API stream is back")
     }
 
     /// Follows the stream until the task is cancelled.
     ///
+    /// - Parameter whenDenied: Called before the value is withdrawn from a process without identity.
     /// - Throws: What ``WorkloadAPIClient/follow(_:_:)`` throws; a failure that repeating would not change has then
     ///   withdrawn the value.
-    func run() async throws {
+    func run(whenDenied: @escaping @Sendable () -> Void = {}) async throws {
         do {
-            try await self.client.follow(self.stream) { self.take($0) }
+            try await self.client.follow(self.stream) { update in
+                if case .withdrawn = update { whenDenied() }
+                self.take(update)
+            }
         } catch let error as WorkloadAPIError {
             self.reports.failed(error, consequence: "the Workload API is not asked again")
-            self.state.publish(.withdrawn(error))
+            self.withdraw(error)
             throw error
         }
+    }
+
+    /// Withdraws the value of a stream that is not followed any more.
+    func withdraw(_ error: WorkloadAPIError) {
+        self.state.publish(.withdrawn(error))
     }
 
     private func take(_ update: WorkloadAPIUpdate<Value>) {

@@ -22,6 +22,8 @@ struct JWTSVIDCache: Sendable {
     static let maxItems = 1_000
 
     private var items: [Key: Item] = [:]
+    /// How often everything was withdrawn: what was asked for before is not kept after.
+    private(set) var era = 0
 
     /// A token in the first half of its life.
     func fresh(_ key: Key, now: Date) -> JWTSVID? {
@@ -35,9 +37,9 @@ struct JWTSVIDCache: Sendable {
         return item.svid
     }
 
-    mutating func insert(_ svid: JWTSVID, for key: Key, now: Date) {
+    mutating func insert(_ svid: JWTSVID, for key: Key, askedIn era: Int, now: Date) {
         let life = svid.expiresAt.timeIntervalSince(svid.issuedAt ?? now)
-        guard life > 0 else { return }
+        guard life > 0, era == self.era else { return }
         if self.items.count >= Self.maxItems, self.items[key] == nil,
             let first = self.items.min(by: { $0.value.svid.expiresAt < $1.value.svid.expiresAt })
         {
@@ -48,5 +50,11 @@ struct JWTSVIDCache: Sendable {
 
     mutating func remove(_ key: Key) {
         self.items[key] = nil
+    }
+
+    /// Drops everything, and what is on its way.
+    mutating func removeAll() {
+        self.items = [:]
+        self.era += 1
     }
 }

@@ -12,6 +12,7 @@ public final class JWTSource: Service {
     private let client: WorkloadAPIClient
     private let bundleStream: FollowedStream<TrustBundles>
     private let instants: Instants
+    private let reports: FailureReports
     private let cache = Mutex(JWTSVIDCache())
     private let flights = SingleFlight<JWTSVIDCache.Key, JWTSVID>()
 
@@ -24,22 +25,25 @@ public final class JWTSource: Service {
         self.client = client
         self.bundleStream = FollowedStream(client: client, stream: .jwtBundles, logger: logger)
         self.instants = instants
+        self.reports = FailureReports(
+            logger: logger, failure: "Workload API gave no JWT-SVID", recovery: "Workload API gives JWT-SVIDs again")
     }
 
     /// Follows the JWT bundles until it is cancelled or gracefully shut down.
     ///
+    /// When the Workload API has no identity for this process any more, the tokens that were kept are dropped, too.
     /// Throws as ``X509Source/run()``.
     public func run() async throws {
-        try await self.bundleStream.runUntilGracefulShutdown()
+        try await self.bundleStream.runUntilGracefulShutdown(whenDenied: { self.cache.withLock { $0.removeAll() } })
     }
 
     /// A JWT-SVID for an audience: one in the first half of its life, or a new one.
     ///
-    /// When the Workload API cannot be reached, the last token serves until it expires; when it denies one, the
-    /// last token is dropped.
+    /// When the Workload API cannot be reached, fails or sends rubbish, the last token serves until it expires; when it
+    /// denies one, the last token is dropped.
     ///
     /// - Parameters:
-    ///   - audience: Who the token is for; at least one.
+    ///   - audience: Who the token is for; at least one, none of them empty.
     ///   - selection: Whose token, where this process has several identities. Default: the server's first.
     /// - Throws: ``WorkloadAPIError``; `.noSuchSVID` when no token is the selected one.
     public func token(for audience: Set<String>, selection: SVIDSelection = .first) async throws -> JWTSVID {
@@ -50,12 +54,14 @@ public final class JWTSource: Service {
     }
 
     private func fetch(_ key: JWTSVIDCache.Key) async throws -> JWTSVID {
+        let era = self.cache.withLock { $0.era }
         do {
             let svids = try await self.client.fetchJWTSVIDs(
                 audience: key.audience.sorted(), spiffeID: key.selection.spiffeID)
             let svid = try key.selection.select(from: svids)
             let now = self.instants.now()
-            self.cache.withLock { $0.insert(svid, for: key, now: now) }
+            self.cache.withLock { $0.insert(svid, for: key, askedIn: era, now: now) }
+            self.reports.recovered()
             return svid
         } catch let error as WorkloadAPIError {
             let now = self.instants.now()
@@ -63,8 +69,9 @@ public final class JWTSource: Service {
             case .permissionDenied, .noSuchSVID:
                 self.cache.withLock { $0.remove(key) }
                 throw error
-            case .unavailable, .timedOut:
+            case .unavailable, .timedOut, .failed, .invalidMessage:
                 guard let svid = self.cache.withLock({ $0.usable(key, now: now) }) else { throw error }
+                self.reports.failed(error, consequence: "the last JWT-SVID serves until it expires")
                 return svid
             default:
                 throw error

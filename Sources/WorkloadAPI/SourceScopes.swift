@@ -41,6 +41,20 @@ public func withJWTSource<Result>(
     }
 }
 
+/// Runs `body` with the WIT-SVIDs of this process, they and the WIT bundles followed for as long as `body` runs.
+///
+/// Parameters and errors are those of ``withX509Source(client:selection:timeout:logger:_:)``;
+/// ``WorkloadAPIError/unimplemented(_:)`` at once where the Workload API serves no WIT-SVIDs.
+public func withWITSource<Result>(
+    client: WorkloadAPIClient, selection: SVIDSelection = .first, timeout: Duration = .seconds(30),
+    logger: Logger = Logger(label: "spiffe.wit-source"), _ body: (WITSource) async throws -> Result
+) async throws -> Result {
+    try await running(WITSource(client: client, selection: selection, logger: logger)) { source in
+        try await source.waitUntilReady(timeout: timeout)
+        return try await body(source)
+    }
+}
+
 /// Runs `body` with the trust bundles of the Workload API, followed for as long as `body` runs.
 ///
 /// Parameters and errors are those of ``withX509Source(client:selection:timeout:logger:_:)``.

@@ -90,9 +90,18 @@ struct BundleReader {
 
     private mutating func add(_ bundle: TrustBundle) throws(WorkloadAPIMessageError) {
         if let known = self.bundles[bundle.trustDomain] {
-            guard known == bundle else { throw .contradictoryBundles(bundle.trustDomain) }
+            guard known.hasAuthorities(of: bundle) else { throw .contradictoryBundles(bundle.trustDomain) }
         } else {
             self.bundles.set(bundle)
         }
+    }
+}
+
+extension TrustBundle {
+    /// Whether both bundles say the same: the order of their authorities says nothing.
+    fileprivate func hasAuthorities(of other: TrustBundle) -> Bool {
+        Set(self.x509Authorities) == Set(other.x509Authorities)
+            && Set(self.jwtAuthorities) == Set(other.jwtAuthorities)
+            && Set(self.witAuthorities) == Set(other.witAuthorities)
     }
 }

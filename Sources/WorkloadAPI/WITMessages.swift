@@ -1,3 +1,4 @@
+import FoundationEssentials
 package import SPIFFE
 package import WorkloadAPIProtos
 
@@ -5,12 +6,23 @@ extension SPIFFE.WITSVID {
     /// Reads a response of FetchWITSVID (SPIFFE Workload API §7).
     ///
     /// One bad SVID spoils the whole message: half a state would not be the state.
-    package static func parse(_ message: WITSVIDResponse) throws(WorkloadAPIMessageError) -> [SPIFFE.WITSVID] {
+    package static func parse(
+        _ message: WITSVIDResponse, requestedID: SPIFFEID? = nil
+    ) throws(WorkloadAPIMessageError) -> [SPIFFE.WITSVID] {
         guard !message.svids.isEmpty else { throw .missing(field: "svids") }
         try limit(message.svids.count, to: WorkloadAPILimits.maxSVIDs, field: "svids")
         var svids: [SPIFFE.WITSVID] = []
-        for svid in try firstOfEachHint(message.svids, hint: \.hint) { svids.append(try SPIFFE.WITSVID(svid)) }
+        for svid in try firstOfEachHint(message.svids, hint: \.hint) {
+            let parsed = try SPIFFE.WITSVID(svid)
+            if let requestedID, parsed.id != requestedID { throw .unexpectedSPIFFEID(parsed.id) }
+            svids.append(parsed)
+        }
         return svids
+    }
+
+    /// An expired SVID would take the place of one that may still be good.
+    static func check(_ svids: [SPIFFE.WITSVID], now: Date) throws(WorkloadAPIMessageError) {
+        for svid in svids where now >= svid.expiresAt { throw .malformedWITSVID(svid.id, .expired(svid.expiresAt)) }
     }
 
     private init(_ message: WorkloadAPIProtos.WITSVID) throws(WorkloadAPIMessageError) {

@@ -43,13 +43,21 @@ public final class WITSource: Service {
 
     /// Follows SVIDs and bundles until it is cancelled or gracefully shut down.
     ///
-    /// Throws as ``X509Source/run()``.
+    /// When one of the two is refused for good neither is followed any more, and what both gave is withdrawn. Throws as
+    /// ``X509Source/run()``.
     public func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.svidStream.runUntilGracefulShutdown() }
-            group.addTask { try await self.bundleStream.runUntilGracefulShutdown() }
-            defer { group.cancelAll() }
-            while try await group.next() != nil {}
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await self.svidStream.runUntilGracefulShutdown() }
+                group.addTask { try await self.bundleStream.runUntilGracefulShutdown() }
+                defer { group.cancelAll() }
+                while try await group.next() != nil {}
+            }
+        } catch let error as WorkloadAPIError {
+            // The other one was cancelled, and would keep for ever what it had last.
+            self.svidStream.withdraw(error)
+            self.bundleStream.withdraw(error)
+            throw error
         }
     }
 
@@ -102,6 +110,13 @@ public final class WITSource: Service {
     /// Throws as ``current()``.
     public func bundles() throws(WorkloadAPIError) -> TrustBundles {
         try self.bundleStream.state.current.value
+    }
+
+    /// The WIT bundles and each replacement: the newest only, for a slow consumer.
+    ///
+    /// As ``X509Source/updates()``.
+    public func bundleUpdates() -> some AsyncSequence<Result<TrustBundles, WorkloadAPIError>, Never> & Sendable {
+        self.bundleStream.updates()
     }
 
     /// Waits until there is the selected SVID and there are bundles, and returns the SVID.

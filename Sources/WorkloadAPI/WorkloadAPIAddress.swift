@@ -99,6 +99,8 @@ public struct WorkloadAPIAddress: Sendable, Hashable {
     }
 
     private static func isAddress(_ host: Substring, family: Int32) -> Bool {
+        // The library reads up to a zero byte.
+        guard !host.utf8.contains(0) else { return false }
         var address = in6_addr()
         return unsafe inet_pton(family, String(host), &address) == 1
     }

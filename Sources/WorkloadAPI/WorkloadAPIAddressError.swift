@@ -31,6 +31,27 @@ public enum WorkloadAPIAddressError: Error, Hashable {
     case tcpPath
     /// A tcp URI has user information.
     case userInformation
+
+    /// A stable name of the case, for metrics.
+    public var label: String {
+        switch self {
+        case .notConfigured: "workload_api_address.not_configured"
+        case .schemeMissing: "workload_api_address.scheme_missing"
+        case .schemeUnsupported: "workload_api_address.scheme_unsupported"
+        case .unixAuthority: "workload_api_address.unix_authority"
+        case .pathNotAbsolute: "workload_api_address.path_not_absolute"
+        case .pathTooLong: "workload_api_address.path_too_long"
+        case .pathEncoding: "workload_api_address.path_encoding"
+        case .query: "workload_api_address.query"
+        case .fragment: "workload_api_address.fragment"
+        case .hostMissing: "workload_api_address.host_missing"
+        case .hostNotIPAddress: "workload_api_address.host_not_ip_address"
+        case .portMissing: "workload_api_address.port_missing"
+        case .portInvalid: "workload_api_address.port_invalid"
+        case .tcpPath: "workload_api_address.tcp_path"
+        case .userInformation: "workload_api_address.user_information"
+        }
+    }
 }
 
 extension WorkloadAPIAddressError: CustomStringConvertible {

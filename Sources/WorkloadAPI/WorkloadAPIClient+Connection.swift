@@ -1,6 +1,12 @@
 import GRPCCore
-import GRPCNIOTransportHTTP2Posix
+package import GRPCNIOTransportHTTP2Posix
 import ProtoRPC
+
+extension HTTP2ClientTransport.Config.Keepalive {
+    /// After six minutes without a word the server is asked whether it is there: servers of gRPC take more than one such
+    /// question in five minutes for an attack.
+    package static let workloadAPI = Self(time: .seconds(360), timeout: .seconds(20), allowWithoutCalls: false)
+}
 
 extension WorkloadAPIClient {
     /// Runs `body` with a new connection.
@@ -21,6 +27,8 @@ extension WorkloadAPIClient {
     private func makeTransport() throws -> HTTP2ClientTransport.Posix {
         var config = HTTP2ClientTransport.Posix.Config.defaults
         config.http2.authority = "localhost"
+        // A Unix socket ends with its server; a connection over a network may lose it without a word.
+        if case .tcp = self.address.endpoint { config.connection.keepalive = self.keepalive }
         let limits = MethodConfig(
             names: [.init(service: "")], maxResponseMessageBytes: WorkloadAPILimits.maxMessageBytes)
         let serviceConfig = ServiceConfig(methodConfig: [limits])

@@ -1,6 +1,6 @@
 import FoundationEssentials
 import GRPCCore
-import GRPCNIOTransportHTTP2Posix
+package import GRPCNIOTransportHTTP2Posix
 package import ProtoRPC
 package import Rotation
 public import SPIFFE
@@ -12,7 +12,7 @@ typealias GRPCConnection = GRPCClient<HTTP2ClientTransport.Posix>
 ///
 /// A value without a connection of its own: each call opens one and closes it, a followed stream holds one. So there is
 /// nothing to run or to close, and a restarted agent is reached at the next call. For identities that follow their
-/// rotation use ``X509Source`` and ``JWTSource``.
+/// rotation use ``X509Source``, ``JWTSource`` and ``WITSource``.
 ///
 /// Failures are ``WorkloadAPIError``, or `CancellationError` when the task is cancelled.
 public struct WorkloadAPIClient: Sendable {
@@ -26,12 +26,15 @@ public struct WorkloadAPIClient: Sendable {
 
     public let address: WorkloadAPIAddress
     private let timeout: Duration
+    /// Over TCP only.
+    let keepalive: HTTP2ClientTransport.Config.Keepalive
     private let instants: Instants
     private let makeGenerator: @Sendable () -> any RandomNumberGenerator
 
     /// - Parameters:
     ///   - address: Where the Workload API is. `try WorkloadAPIAddress()` is what the environment names.
-    ///   - timeout: How long a single call may take; above zero. Default: 30 s. Followed streams have no limit.
+    ///   - timeout: How long a single call may take; above zero. Default: 30 s. Followed streams have no limit; a
+    ///     server behind a TCP address that is gone without a word is missed after six minutes and a half.
     public init(address: WorkloadAPIAddress, timeout: Duration = Self.defaultTimeout) {
         self.init(
             address: address, timeout: timeout, instants: .system, makeGenerator: { SystemRandomNumberGenerator() })
@@ -39,11 +42,13 @@ public struct WorkloadAPIClient: Sendable {
 
     /// Creates a client that waits by other means than the clock and the chance of this machine.
     package init(
-        address: WorkloadAPIAddress, timeout: Duration = Self.defaultTimeout, instants: Instants,
+        address: WorkloadAPIAddress, timeout: Duration = Self.defaultTimeout,
+        keepalive: HTTP2ClientTransport.Config.Keepalive = .workloadAPI, instants: Instants,
         makeGenerator: @escaping @Sendable () -> any RandomNumberGenerator
     ) {
         self.address = address
         self.timeout = timeout
+        self.keepalive = keepalive
         self.instants = instants
         self.makeGenerator = makeGenerator
     }
@@ -63,13 +68,31 @@ public struct WorkloadAPIClient: Sendable {
         try await self.first(of: .jwtBundles)
     }
 
+    /// Fetches the WIT-SVIDs of this process (FetchWITSVID).
+    ///
+    /// - Parameter spiffeID: The identity that is wanted. Default: an SVID for each identity, the default one first.
+    /// - Returns: At least one; non-empty hints are unique.
+    /// - Throws: ``WorkloadAPIError/unimplemented(_:)`` where the Workload API serves no WIT-SVIDs, which are optional.
+    public func fetchWITSVIDs(spiffeID: SPIFFEID? = nil) async throws -> [SPIFFE.WITSVID] {
+        try await self.first(of: .witSVIDs(of: spiffeID))
+    }
+
+    /// Fetches the WIT bundles of this process's own and federated trust domains (FetchWITBundles).
+    ///
+    /// Throws as ``fetchWITSVIDs(spiffeID:)``.
+    public func fetchWITBundles() async throws -> TrustBundles {
+        try await self.first(of: .witBundles)
+    }
+
     /// Fetches JWT-SVIDs for an audience (FetchJWTSVID).
     ///
     /// - Parameters:
-    ///   - audience: Who the tokens are for; at least one.
+    ///   - audience: Who the tokens are for; at least one, none of them empty.
     ///   - spiffeID: The identity that is wanted. Default: a token for each identity, the default one first.
     /// - Returns: At least one; each is for every audience asked for; non-empty hints are unique.
+    /// - Throws: ``WorkloadAPIError/invalidArgument(_:)``, without a call, for no audience.
     public func fetchJWTSVIDs(audience: [String], spiffeID: SPIFFEID? = nil) async throws -> [SPIFFE.JWTSVID] {
+        try Self.check(audience: audience)
         var request = JWTSVIDRequest()
         request.audience = audience
         if let spiffeID { request.spiffeID = spiffeID.uri }
@@ -87,14 +110,24 @@ public struct WorkloadAPIClient: Sendable {
     ///
     /// - Parameters:
     ///   - token: In compact serialization.
-    ///   - audience: The audience the token must be for: this service.
+    ///   - audience: The audience the token must be for: this service. Not empty.
     /// - Throws: ``WorkloadAPIError/invalidArgument(_:)`` when the token is not valid; the text says why.
     public func validateJWTSVID(_ token: String, audience: String) async throws -> ValidatedJWTSVID {
+        try Self.check(audience: [audience])
         var request = ValidateJWTSVIDRequest()
         request.audience = audience
         request.svid = token
         let response = try await self.receive(WorkloadAPIMethods.validateJWTSVID, request)
         return try self.accepting { () throws(WorkloadAPIMessageError) in try ValidatedJWTSVID(response.decoded()) }
+    }
+
+    /// A token for nobody, and one that anybody may take, is no JWT-SVID (JWT-SVID §3.2).
+    ///
+    /// Refused here, for a server that answers such a request is not to be believed.
+    private static func check(audience: [String]) throws(WorkloadAPIError) {
+        guard !audience.isEmpty, !audience.contains("") else {
+            throw .invalidArgument("an audience is missing or empty")
+        }
     }
 
     /// Follows a stream for as long as the task lives.

@@ -3,7 +3,8 @@
 public enum WorkloadAPIError: Error, Hashable {
     /// The Workload API has no identity for this process (PERMISSION_DENIED); the text is the server's.
     case permissionDenied(String)
-    /// The request was refused as malformed (INVALID_ARGUMENT): repeating it is of no use.
+    /// The request was refused as malformed, by the server (INVALID_ARGUMENT) or before it was sent: repeating it is of
+    /// no use.
     case invalidArgument(String)
     /// The Workload API does not offer this profile (UNIMPLEMENTED): repeating the request is of no use.
     case unimplemented(String)

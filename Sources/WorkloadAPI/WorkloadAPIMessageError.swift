@@ -20,13 +20,13 @@ public enum WorkloadAPIMessageError: Error, Hashable {
     case invalidX509SVID(SPIFFEID, X509SVIDError)
     /// The token is no JWT-SVID, or has expired.
     case malformedJWTSVID(SPIFFEID, JWTSVIDError)
-    /// Token and key are no WIT-SVID.
+    /// Token and key are no WIT-SVID, or the token has expired.
     case malformedWITSVID(SPIFFEID, WITSVIDError)
     /// The bundle of a trust domain cannot be parsed.
     case malformedBundle(TrustDomain, TrustBundleError)
     /// A bundle is named by a SPIFFE ID with a path: it would be nobody's.
     case bundleNamedByPath(SPIFFEID)
-    /// The message gives one trust domain two different bundles.
+    /// The message gives one trust domain two bundles of different authorities.
     case contradictoryBundles(TrustDomain)
     /// The message names one SPIFFE ID, the SVID inside proves another.
     case spiffeIDMismatch(named: SPIFFEID, proved: SPIFFEID)
@@ -36,6 +36,27 @@ public enum WorkloadAPIMessageError: Error, Hashable {
     case audienceMismatch(SPIFFEID)
     /// The claims of a validated token cannot be represented as JSON.
     case malformedClaims
+
+    /// A stable name of the case, for metrics.
+    public var label: String {
+        switch self {
+        case .undecodable: "workload_api_message.undecodable"
+        case .missing: "workload_api_message.missing"
+        case .tooMany: "workload_api_message.too_many"
+        case .malformedID: "workload_api_message.malformed_id"
+        case .malformedX509SVID: "workload_api_message.malformed_x509_svid"
+        case .invalidX509SVID: "workload_api_message.invalid_x509_svid"
+        case .malformedJWTSVID: "workload_api_message.malformed_jwt_svid"
+        case .malformedWITSVID: "workload_api_message.malformed_wit_svid"
+        case .malformedBundle: "workload_api_message.malformed_bundle"
+        case .bundleNamedByPath: "workload_api_message.bundle_named_by_path"
+        case .contradictoryBundles: "workload_api_message.contradictory_bundles"
+        case .spiffeIDMismatch: "workload_api_message.spiffe_id_mismatch"
+        case .unexpectedSPIFFEID: "workload_api_message.unexpected_spiffe_id"
+        case .audienceMismatch: "workload_api_message.audience_mismatch"
+        case .malformedClaims: "workload_api_message.malformed_claims"
+        }
+    }
 }
 
 extension WorkloadAPIMessageError: CustomStringConvertible {

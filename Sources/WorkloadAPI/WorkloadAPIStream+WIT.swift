@@ -1,12 +1,19 @@
 public import SPIFFE
+import SwiftProtobuf
 import WorkloadAPIProtos
 
 extension WorkloadAPIStream<[SPIFFE.WITSVID]> {
     /// The WIT-SVIDs of the process, in the order of the server, the default identity first; at least one.
-    public static var witSVIDs: Self {
-        Self(WorkloadAPIMethods.fetchWITSVID) { message throws(WorkloadAPIMessageError) in
-            try SPIFFE.WITSVID.parse(message)
-        }
+    public static var witSVIDs: Self { self.witSVIDs(of: nil) }
+
+    /// The WIT-SVIDs of one identity of the process; at least one.
+    ///
+    /// - Parameter id: The identity that is wanted; nil for all of them.
+    public static func witSVIDs(of id: SPIFFEID?) -> Self {
+        Self(
+            WorkloadAPIMethods.fetchWITSVID, request: .with { $0.spiffeID = id?.uri ?? "" },
+            parse: { message throws(WorkloadAPIMessageError) in try SPIFFE.WITSVID.parse(message, requestedID: id) },
+            check: { svids, now throws(WorkloadAPIMessageError) in try SPIFFE.WITSVID.check(svids, now: now) })
     }
 }
 

@@ -18,16 +18,16 @@ public struct WorkloadAPIStream<Value: Sendable>: Sendable {
     /// Judges a parsed message at the time it came.
     let check: @Sendable (_ value: Value, _ now: Date) throws(WorkloadAPIMessageError) -> Void
 
-    /// A stream that is opened with an empty request.
+    /// - Parameter request: What the stream is opened with. Default: an empty request.
     package init<Input: Message, Output: Message>(
-        _ method: RPCMethod<Input, Output>,
+        _ method: RPCMethod<Input, Output>, request: Input = Input(),
         parse: @escaping @Sendable (Output) throws(WorkloadAPIMessageError) -> Value,
         check: @escaping @Sendable (Value, Date) throws(WorkloadAPIMessageError) -> Void = { _, _ in }
     ) {
         self.check = check
         self.open = { client, timeout, receive in
             try await client.receiveStream(
-                method, Input(), metadata: WorkloadAPIClient.securityHeader, timeout: timeout
+                method, request, metadata: WorkloadAPIClient.securityHeader, timeout: timeout
             ) { messages in
                 for try await message in messages {
                     let parsed = Result { () throws(WorkloadAPIMessageError) in try parse(message.decoded()) }

@@ -64,9 +64,11 @@ extension TestAuthority {
     }
 
     /// Token and private JWK as the Workload API sends them, for a new key.
-    package func witAndKey(id: String) throws -> (token: String, privateKeyJWK: String) {
+    package func witAndKey(
+        id: String, lifetime: Duration = .seconds(3_600)
+    ) throws -> (token: String, privateKeyJWK: String) {
         let key = P256.Signing.PrivateKey()
-        return (try self.wit(sub: id, key: key), Self.privateJWK(key))
+        return (try self.wit(sub: id, key: key, lifetime: lifetime), Self.privateJWK(key))
     }
 
     /// The private JWK of a key as JSON.

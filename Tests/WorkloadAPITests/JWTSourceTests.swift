@@ -99,6 +99,61 @@ struct JWTSourceTests {
         } catch WorkloadAPIError.unavailable {}
     }
 
+    @Test("JWT-12: a source has no token for nobody")
+    func noAudience() async throws {
+        self.api.jwtSVID { [authority] _ in .with([try authority.jwtMessage(Self.web, audience: ["db"])]) }
+        let source = try self.makeSource()
+        try await self.api.serve { () async throws in
+            await #expect(throws: WorkloadAPIError.invalidArgument("an audience is missing or empty")) {
+                try await source.token(for: [])
+            }
+        }
+        #expect(self.api.calls.isEmpty)
+    }
+
+    @Test(
+        "WAPI-16: while the Workload API answers with rubbish, or fails, the last token serves until it expires",
+        arguments: [false, true])
+    func rubbish(_ fails: Bool) async throws {
+        self.grant()
+        for _ in 1...2 {
+            self.api.jwtSVID { _ in
+                if fails { throw RPCError(code: .internalError, message: "no") }
+                return .with([])
+            }
+        }
+        let error: WorkloadAPIError =
+            fails ? .failed(status: 13, message: "no") : .invalidMessage(.missing(field: "svids"))
+        let source = try self.makeSource()
+        try await self.api.serve { () async throws in
+            let first = try await source.token(for: ["db"])
+            self.time.advance(by: .seconds(299))
+            #expect(try await source.token(for: ["db"]).token == first.token)
+            self.time.advance(by: .seconds(1))
+            await #expect(throws: error) { try await source.token(for: ["db"]) }
+        }
+        #expect(self.api.calls.count == 3)
+    }
+
+    @Test("WAPI-29: when the Workload API withdraws the identity, its tokens are withdrawn with it")
+    func withdrawnIdentity() async throws {
+        let gate = Gate()
+        self.api.jwtBundles(
+            .send(.with(["spiffe://example.org": self.authority.keySetData])), .wait(gate),
+            .fail(.permissionDenied, "gone"))
+        self.grant()
+        self.api.jwtSVID { _ in throw RPCError(code: .permissionDenied, message: "no") }
+        let source = try self.makeSource()
+        try await self.following(source) {
+            try await source.waitUntilReady()
+            _ = try await source.token(for: ["db"])
+            gate.open()
+            // Denied, the source waits to ask again.
+            try await self.time.waitForSleepers(1)
+            await #expect(throws: WorkloadAPIError.permissionDenied("no")) { try await source.token(for: ["db"]) }
+        }
+    }
+
     @Test("WAPI-29: a token that is denied is withdrawn, its last one dropped")
     func denied() async throws {
         self.grant()

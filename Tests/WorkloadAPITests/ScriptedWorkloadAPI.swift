@@ -41,6 +41,7 @@ final class ScriptedWorkloadAPI: Sendable {
 
     let directory: TemporaryDirectory
     private let received = Watched<[Call]>([])
+    private let receivedWITRequests = Recorded<WITSVIDRequest>()
     private let x509 = Mutex<[[Step<X509SVIDResponse>]]>([])
     private let x509Bundles = Mutex<[[Step<X509BundlesResponse>]]>([])
     private let jwtBundles = Mutex<[[Step<JWTBundlesResponse>]]>([])
@@ -54,6 +55,7 @@ final class ScriptedWorkloadAPI: Sendable {
     }
 
     var socketPath: String { self.directory.path("api.sock") }
+    var witRequests: [WITSVIDRequest] { self.receivedWITRequests.values }
     var calls: [Call] { self.received.current }
 
     /// Waits until there were this many calls.
@@ -65,8 +67,10 @@ final class ScriptedWorkloadAPI: Sendable {
     func x509(_ steps: Step<X509SVIDResponse>...) { self.x509.withLock { $0.append(steps) } }
     func x509Bundles(_ steps: Step<X509BundlesResponse>...) { self.x509Bundles.withLock { $0.append(steps) } }
     func jwtBundles(_ steps: Step<JWTBundlesResponse>...) { self.jwtBundles.withLock { $0.append(steps) } }
-    func witSVIDs(_ steps: Step<WITSVIDResponse>...) { self.witSVIDs.withLock { $0.append(steps) } }
-    func witBundles(_ steps: Step<WITBundlesResponse>...) { self.witBundles.withLock { $0.append(steps) } }
+    func witSVIDs(_ steps: Step<WITSVIDResponse>...) { self.witSVIDs(steps) }
+    func witSVIDs(_ steps: [Step<WITSVIDResponse>]) { self.witSVIDs.withLock { $0.append(steps) } }
+    func witBundles(_ steps: Step<WITBundlesResponse>...) { self.witBundles(steps) }
+    func witBundles(_ steps: [Step<WITBundlesResponse>]) { self.witBundles.withLock { $0.append(steps) } }
     func jwtSVID(_ answer: @escaping @Sendable (JWTSVIDRequest) async throws -> JWTSVIDResponse) {
         self.jwtSVIDs.withLock { $0.append(answer) }
     }
@@ -113,8 +117,9 @@ final class ScriptedWorkloadAPI: Sendable {
             self.note(context)
             try await self.play(self.jwtBundles.next(), to: writer)
         }
-        routes.serverStream(WorkloadAPIMethods.fetchWITSVID) { _, context, writer in
+        routes.serverStream(WorkloadAPIMethods.fetchWITSVID) { request, context, writer in
             self.note(context)
+            self.receivedWITRequests.append(request)
             try await self.play(self.witSVIDs.next(), to: writer)
         }
         routes.serverStream(WorkloadAPIMethods.fetchWITBundles) { _, context, writer in

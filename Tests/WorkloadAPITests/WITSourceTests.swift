@@ -29,10 +29,10 @@ struct WITSourceTests {
     }
 
     private func message(
-        _ id: String = Self.web, hint: String = "",
+        _ id: String = Self.web, hint: String = "", lifetime: Duration = .seconds(3_600),
         customise: (inout WorkloadAPIProtos.WITSVID) throws -> Void = { _ in }
     ) throws -> WorkloadAPIProtos.WITSVID {
-        let (token, key) = try self.authority.witAndKey(id: id)
+        let (token, key) = try self.authority.witAndKey(id: id, lifetime: lifetime)
         var message = WorkloadAPIProtos.WITSVID()
         message.spiffeID = id
         message.witSvid = token
@@ -102,6 +102,90 @@ struct WITSourceTests {
         #expect(throws: WorkloadAPIError.self) { try source.current() }
     }
 
+    @Test(
+        "WAPI-55: when one of its two streams ends for good nothing of the other stays in force",
+        arguments: ["svids", "bundles"])
+    func oneUnimplemented(_ which: String) async throws {
+        let gate = Gate()
+        let message = try self.message()
+        let end: [Step<WITSVIDResponse>] = [.wait(gate), .fail(.unimplemented, "no")]
+        let endOfBundles: [Step<WITBundlesResponse>] = [.wait(gate), .fail(.unimplemented, "no")]
+        self.api.witSVIDs([.send(.with { $0.svids = [message] })] + (which == "svids" ? end : [.hold]))
+        self.api.witBundles([.send(self.bundles())] + (which == "bundles" ? endOfBundles : [.hold]))
+        let source = try self.makeSource()
+        await #expect(throws: WorkloadAPIError.unimplemented("no")) {
+            try await self.running(source) { () async throws in
+                try await source.waitUntilReady()
+                gate.open()
+                try await Gate().wait()
+            }
+        }
+        #expect(throws: WorkloadAPIError.unimplemented("no")) { try source.current() }
+        #expect(throws: WorkloadAPIError.unimplemented("no")) { try source.bundles() }
+    }
+
+    @Test("WAPI-57: WIT-SVIDs are asked for by SPIFFE ID, and another's is an error")
+    func requestedID() async throws {
+        let message = try self.message()
+        for _ in 1...2 { self.api.witSVIDs(.send(.with { $0.svids = [message] }), .hold) }
+        self.api.witBundles(.send(self.bundles()), .hold)
+        try await self.api.serve { () async throws in
+            let client = try self.api.client(instants: self.time.instants)
+            #expect(try await client.fetchWITSVIDs(spiffeID: id(Self.web)).map(\.id.uri) == [Self.web])
+            await #expect(throws: WorkloadAPIError.invalidMessage(.unexpectedSPIFFEID(id(Self.web)))) {
+                try await client.fetchWITSVIDs(spiffeID: id("spiffe://example.org/other"))
+            }
+            #expect(try await client.fetchWITBundles().all.map(\.witAuthorities.count) == [1])
+        }
+        #expect(self.api.witRequests.map(\.spiffeID) == [Self.web, "spiffe://example.org/other"])
+    }
+
+    @Test("WAPI-68: when the Workload API denies the bundles they are not used any more")
+    func withdrawnBundles() async throws {
+        let gate = Gate()
+        let message = try self.message()
+        self.api.witSVIDs(.send(.with { $0.svids = [message] }), .hold)
+        self.api.witBundles(.send(self.bundles()), .wait(gate), .fail(.permissionDenied, "gone"))
+        let source = try self.makeSource()
+        try await self.running(source) { () async throws in
+            try await source.waitUntilReady()
+            let scope = try WorkloadProofScope(target: "https://a/b")
+            let presentation = try source.presentation(for: scope)
+            gate.open()
+            for await result in source.bundleUpdates() {
+                if case .failure = result { break }
+            }
+            #expect(throws: WorkloadAPIError.permissionDenied("gone")) { try source.bundles() }
+            #expect(throws: WorkloadAPIError.permissionDenied("gone")) {
+                try source.validate(presentation.identityToken, proof: presentation.proofToken, for: scope)
+            }
+            // The SVIDs are another stream's.
+            #expect(try source.current().id.uri == Self.web)
+        }
+    }
+
+    @Test(
+        "WAPI-62, WAPI-67: denied, SVIDs and bundles are asked for again after a while",
+        arguments: ["svids", "bundles"])
+    func again(_ which: String) async throws {
+        let message = try self.message()
+        if which == "svids" { self.api.witSVIDs(.fail(.permissionDenied, "not yet")) }
+        if which == "bundles" { self.api.witBundles(.fail(.permissionDenied, "not yet")) }
+        self.api.witSVIDs(.send(.with { $0.svids = [message] }), .hold)
+        self.api.witBundles(.send(self.bundles()), .hold)
+        let source = try self.makeSource()
+        try await self.running(source) { () async throws in
+            try await self.time.waitForSleepers(1)
+            #expect(self.api.calls.count <= 2)
+            let delay = try #require(self.time.nextDeadline).timeIntervalSince(self.time.now)
+            #expect(delay >= 0.8 && delay <= 1)
+            self.time.advance(by: .seconds(1))
+            for await result in source.updates() { if case .success = result { break } }
+            for await result in source.bundleUpdates() { if case .success = result { break } }
+        }
+        #expect(self.api.calls.count == 3)
+    }
+
     @Test("WAPI-63: when the Workload API denies the identity it is not used any more")
     func withdrawn() async throws {
         let gate = Gate()
@@ -134,12 +218,13 @@ struct WITSourceTests {
     }
 
     @Test(
-        "WAPI-58, WAPI-69, WAPI-73: a message that is no WIT-SVID is discarded, and the reason is known",
-        arguments: 0..<5)
+        "WAPI-16, WAPI-58, WAPI-69, WAPI-73: a message that is no WIT-SVID is discarded, and the reason is known",
+        arguments: 0..<6)
     func faulty(_ fault: Int) async throws {
         let other = try self.authority.witAndKey(id: Self.web).privateKeyJWK
-        let message = try self.message { message in
+        let message = try self.message(lifetime: fault == 5 ? .zero : .seconds(3_600)) { message in
             switch fault {
+            case 5: break
             case 0: message.spiffeID = ""
             case 1: message.witSvidKey = ""
             case 2: message.witSvidKey = other
@@ -152,7 +237,7 @@ struct WITSourceTests {
             .missing(field: "svids.spiffe_id"), .missing(field: "svids.wit_svid_key"),
             .malformedWITSVID(web, .privateKeyMismatch),
             .spiffeIDMismatch(named: id("spiffe://example.org/other"), proved: web),
-            .malformedWITSVID(web, .token(.notCompact)),
+            .malformedWITSVID(web, .token(.notCompact)), .malformedWITSVID(web, .expired(self.time.now)),
         ]
         try await self.api.serve { () async throws in
             self.api.witSVIDs(.send(.with { $0.svids = [message] }))

@@ -75,6 +75,8 @@ struct WorkloadAPIAddressTests {
             ("tcp://localhost:8000", .hostNotIPAddress("localhost")), ("tcp://foo", .hostNotIPAddress("foo")),
             ("tcp://[127.0.0.1]:1", .hostNotIPAddress("127.0.0.1")), ("tcp://[::1", .hostNotIPAddress("[::1")),
             ("tcp://1.2.3:1", .hostNotIPAddress("1.2.3")), ("tcp://", .hostMissing), ("tcp://:80", .hostMissing),
+            ("tcp://127.0.0.1\0x:80", .hostNotIPAddress("127.0.0.1\0x")),
+            ("tcp://[::1\0x]:80", .hostNotIPAddress("::1\0x")),
         ] as [(String, WorkloadAPIAddressError)])
     func noHost(uri: String, error: WorkloadAPIAddressError) {
         #expect(throws: error) { try WorkloadAPIAddress(parsing: uri) }

@@ -187,6 +187,30 @@ struct JWTSVIDCallTests {
         #expect(svids.map(\.audience) == [["b", "a"]])
     }
 
+    @Test(
+        "JWT-12, WAPI-35: without an audience nothing is asked for, whatever the server would answer",
+        arguments: [[], [""], ["db", ""]] as [[String]])
+    func noAudience(_ audience: [String]) async throws {
+        self.api.jwtSVID { [authority] _ in .with([try authority.jwtMessage(Self.web, audience: ["db", ""])]) }
+        try await self.api.serve { () async throws in
+            await #expect(throws: WorkloadAPIError.invalidArgument("an audience is missing or empty")) {
+                try await self.api.client().fetchJWTSVIDs(audience: audience)
+            }
+        }
+        #expect(self.api.calls.isEmpty)
+    }
+
+    @Test("JWT-34, WAPI-51: no token is validated for no audience")
+    func noExpectedAudience() async throws {
+        self.api.validation { _ in .valid(Self.web) }
+        try await self.api.serve { () async throws in
+            await #expect(throws: WorkloadAPIError.invalidArgument("an audience is missing or empty")) {
+                try await self.api.client().validateJWTSVID("t", audience: "")
+            }
+        }
+        #expect(self.api.calls.isEmpty)
+    }
+
     @Test("WAPI-37, WAPI-70: without a SPIFFE ID there is a token for each identity, in the server's order")
     func all() async throws {
         let names = ["b", "a"].map { "spiffe://example.org/\($0)" }

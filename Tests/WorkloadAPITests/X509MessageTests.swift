@@ -186,6 +186,17 @@ struct X509MessageTests {
         #expect(context.bundles[foreign] == TrustBundle(trustDomain: foreign))
     }
 
+    @Test("two bundles for one trust domain that differ in their order only are one")
+    func otherOrder() async throws {
+        let older = try TestAuthority(trustDomain: "example.org")
+        let svids = try [
+            self.authority.x509Message(Self.web) { $0.bundle += older.bundleData },
+            self.authority.x509Message("spiffe://example.org/b") { $0.bundle = older.bundleData + $0.bundle },
+        ]
+        let bundle = try #require(try await self.fetch(.with(svids)).bundles[self.authority.trustDomain])
+        #expect(bundle.x509Authorities == self.authority.bundle.x509Authorities + older.bundle.x509Authorities)
+    }
+
     @Test("two different bundles for one trust domain are an error")
     func contradiction() async throws {
         let impostor = try TestAuthority(trustDomain: "example.org")

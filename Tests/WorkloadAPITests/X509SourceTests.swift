@@ -24,11 +24,11 @@ struct X509SourceTests {
     static let web = "spiffe://example.org/web"
 
     private func makeSource(
-        _ selection: SVIDSelection = .first, reporting failures: Watched<Int> = Watched(0)
+        _ selection: SVIDSelection = .first, reporting failures: Watched<[Logger.Level]> = Watched([])
     ) throws -> X509Source {
         X509Source(
             client: try self.api.client(instants: self.time.instants), selection: selection,
-            logger: Logger(label: "test", factory: { _ in CountingLogHandler(messages: failures) }),
+            logger: Logger(label: "test", factory: { _ in RecordingLogHandler(levels: failures) }),
             instants: self.time.instants)
     }
 
@@ -173,7 +173,7 @@ struct X509SourceTests {
 
     @Test("WAPI-16: a bad message is discarded, the last good state holds and the stream goes on")
     func discarded() async throws {
-        let failures = Watched(0)
+        let failures = Watched<[Logger.Level]>([])
         let gate = Gate()
         self.api.x509(
             .send(try self.authority.x509Response("spiffe://example.org/1")), .send(.with([])), .send(.with([])),
@@ -181,12 +181,24 @@ struct X509SourceTests {
         let source = try self.makeSource(reporting: failures)
         try await self.run(source) { () async throws in
             // Once the second is reported, all that comes of the first has come.
-            for await count in failures.updates() where count == 2 { break }
+            for await levels in failures.updates() where levels.count == 2 { break }
             #expect(try source.current().svid.id.path == "/1")
             gate.open()
             try await self.wait(for: source, toBe: "/3")
         }
         #expect(self.api.calls.count == 1)
+    }
+
+    @Test("WAPI-16: a reason is a warning once, and another one is a warning again")
+    func reportedOnce() async throws {
+        let reports = Watched<[Logger.Level]>([])
+        self.api.x509(
+            .send(.with([])), .send(.with([])), .send(try X509SVIDResponse.undecodable), .send(.with([])), .hold)
+        let source = try self.makeSource(reporting: reports)
+        try await self.run(source) { () async throws in
+            for await levels in reports.updates() where levels.count == 4 { break }
+        }
+        #expect(reports.current == [.warning, .debug, .warning, .warning])
     }
 
     @Test("WAPI-16: what a stream reports of a bad message")
@@ -358,18 +370,18 @@ extension Result where Failure == any Error {
     }
 }
 
-/// Counts what a stream logs, one message after the other.
-private struct CountingLogHandler: LogHandler {
-    let messages: Watched<Int>
+/// Keeps the levels of what a stream logs, one message after the other.
+private struct RecordingLogHandler: LogHandler {
+    let levels: Watched<[Logger.Level]>
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level = .trace
 
-    init(messages: Watched<Int>) {
-        self.messages = messages
+    init(levels: Watched<[Logger.Level]>) {
+        self.levels = levels
     }
 
     func log(event: LogEvent) {
-        self.messages.publish(self.messages.current + 1)
+        self.levels.publish(self.levels.current + [event.level])
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -23,7 +23,7 @@ extension JWTSVID {
     public static func validate(
         _ token: String, audience: String, bundles: TrustBundles, now: Date, leeway: Duration = .zero
     ) throws(JWTSVIDError) -> JWTSVID {
-        precondition((.zero...self.maxLeeway).contains(leeway), "the leeway is out of range")
+        guard (.zero...self.maxLeeway).contains(leeway) else { throw .leewayOutOfRange(leeway) }
         guard !audience.isEmpty else { throw .noExpectedAudience }
         let claims = try UnverifiedJWTSVID(token).verify(with: bundles)
         let svid = try JWTSVID(claims: claims, token: token, hint: "")

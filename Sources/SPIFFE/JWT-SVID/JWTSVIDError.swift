@@ -6,6 +6,8 @@ public import JOSE
 public enum JWTSVIDError: Error, Hashable {
     /// The caller named no audience, or an empty one; there is no validation without (Appendix A).
     case noExpectedAudience
+    /// The caller allows for clocks that are further apart than ``JWTSVID/maxLeeway``, or for less than nothing.
+    case leewayOutOfRange(Duration)
     /// The token is no signed JWT with an algorithm of §2.1, or its signature is invalid.
     case token(JWTError)
     /// The `typ` is neither `JWT` nor `JOSE`; shown up to 64 bytes (§2.3).
@@ -39,6 +41,7 @@ public enum JWTSVIDError: Error, Hashable {
     public var label: String {
         switch self {
         case .noExpectedAudience: "jwt_svid.no_expected_audience"
+        case .leewayOutOfRange: "jwt_svid.leeway_out_of_range"
         case .token: "jwt_svid.token"
         case .unsupportedType: "jwt_svid.unsupported_type"
         case .missingSubject: "jwt_svid.missing_subject"
@@ -61,6 +64,7 @@ extension JWTSVIDError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .noExpectedAudience: "no audience to expect is given"
+        case .leewayOutOfRange(let leeway): "the clocks are not allowed to be \(leeway) apart"
         case .token(let error): "it is not a valid JWT: \(error)"
         case .unsupportedType(let type): "its typ is \(String(reflecting: type)), not JWT or JOSE"
         case .missingSubject: "it has no sub"

@@ -45,7 +45,7 @@ public struct VerifiedWITSVID: Sendable {
         leeway: Duration = .zero, maxLifetime: Duration? = nil,
         maxProofLifetime: Duration = Self.defaultMaxProofLifetime
     ) throws(WITSVIDError) -> VerifiedWITSVID {
-        precondition((.zero...self.maxLeeway).contains(leeway), "the leeway is out of range")
+        guard (.zero...self.maxLeeway).contains(leeway) else { throw .leewayOutOfRange(leeway) }
         let claims = try WITSVIDClaims(UnverifiedWITSVID(token).verify(with: bundles))
         let leewaySeconds = leeway / .seconds(1)
         guard now < claims.expiresAt.addingTimeInterval(leewaySeconds) else { throw .expired(claims.expiresAt) }

@@ -10,6 +10,9 @@ public struct WITPresentation: Sendable {
     /// The name of the field that carries ``proofToken``.
     public static let proofTokenField = "Workload-Proof-Token"
 
+    /// The name of the field that carries a transaction token, which a proof covers where there is one.
+    public static let transactionTokenField = "Txn-Token"
+
     /// The WIT-SVID in compact serialization.
     public let identityToken: String
     /// The Workload Proof Token, good for one target and a short time.
@@ -32,9 +35,8 @@ extension WITSVID {
     public func presentation(
         for scope: WorkloadProofScope, now: Date, lifetime: Duration = Self.defaultProofLifetime
     ) throws(WITPresentationError) -> WITPresentation {
-        guard (.seconds(1)...Self.maxProofLifetime).contains(lifetime), now < self.expiresAt else {
-            throw .lifetime(lifetime)
-        }
+        guard (.seconds(1)...Self.maxProofLifetime).contains(lifetime) else { throw .lifetime(lifetime) }
+        guard now < self.expiresAt else { throw .expired(self.expiresAt) }
         let expiresAt = min(now.addingTimeInterval(lifetime / .seconds(1)), self.expiresAt)
         do {
             let proof = try WorkloadProof.make(

@@ -1,3 +1,4 @@
+public import FoundationEssentials
 public import JOSE
 
 /// Why a WIT-SVID is not presented.
@@ -7,7 +8,9 @@ public enum WITPresentationError: Error, Hashable {
     case insecureTarget
     /// There are more tokens beside the WIT-SVID than a proof covers.
     case tooManyTokens(limit: Int)
-    /// The WIT-SVID has expired, or the wanted lifetime of the proof is not from a second to the longest allowed.
+    /// The WIT-SVID has expired.
+    case expired(Date)
+    /// The wanted lifetime of the proof is not from a second to the longest allowed.
     case lifetime(Duration)
     /// The private key did not sign.
     case signing(JWSSigningError)
@@ -17,6 +20,7 @@ public enum WITPresentationError: Error, Hashable {
         switch self {
         case .insecureTarget: "wit_presentation.insecure_target"
         case .tooManyTokens: "wit_presentation.too_many_tokens"
+        case .expired: "wit_presentation.expired"
         case .lifetime: "wit_presentation.lifetime"
         case .signing: "wit_presentation.signing"
         }
@@ -28,6 +32,7 @@ extension WITPresentationError: CustomStringConvertible {
         switch self {
         case .insecureTarget: "the target is not an https URI"
         case .tooManyTokens(let limit): "there are more than \(limit) other tokens"
+        case .expired(let moment): "the WIT-SVID is not valid after \(moment.formatted(.iso8601))"
         case .lifetime(let lifetime): "a proof cannot be valid for \(lifetime)"
         case .signing(let error): "the private key did not sign: \(error)"
         }

@@ -4,6 +4,7 @@ import JOSE
 extension WITSVIDError: CustomStringConvertible {
     public var description: String {
         switch self {
+        case .leewayOutOfRange(let leeway): "the clocks are not allowed to be \(leeway) apart"
         case .token(let error): "it is not a valid JWT: \(error)"
         case .missingType: "it has no typ"
         case .unsupportedType(let type): "its typ is \(String(reflecting: type)), not wit+jwt"

@@ -4,6 +4,9 @@ public import JOSE
 /// Why a token is refused as a WIT-SVID; one case a rule.
 @nonexhaustive
 public enum WITSVIDError: Error, Hashable {
+    /// The validator allows for clocks that are further apart than ``VerifiedWITSVID/maxLeeway``, or for less than
+    /// nothing (§3.4).
+    case leewayOutOfRange(Duration)
     /// The token is no signed JWT with an algorithm of §2.3, or its signature is invalid.
     case token(JWTError)
     /// There is no `typ` (§2.2).
@@ -65,6 +68,7 @@ public enum WITSVIDError: Error, Hashable {
     /// A stable name of the case, for metrics.
     public var label: String {
         switch self {
+        case .leewayOutOfRange: "wit_svid.leeway_out_of_range"
         case .token: "wit_svid.token"
         case .missingType: "wit_svid.missing_type"
         case .unsupportedType: "wit_svid.unsupported_type"

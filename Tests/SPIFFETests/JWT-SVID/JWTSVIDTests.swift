@@ -218,7 +218,8 @@ struct JWTSVIDTests {
         let trustDomain = try TrustDomain(parsing: "example.org")
         let moment = Date(timeIntervalSince1970: 0)
         let errors: [JWTSVIDError] = [
-            .noExpectedAudience, .token(.notCompact), .unsupportedType("x"), .missingSubject, .invalidSubject(.query),
+            .noExpectedAudience, .leewayOutOfRange(.seconds(61)), .token(.notCompact), .unsupportedType("x"),
+            .missingSubject, .invalidSubject(.query),
             .unknownTrustDomain(trustDomain), .noJWTAuthorities(trustDomain), .unknownKeyID("a", trustDomain),
             .noMatchingAuthority(trustDomain), .missingAudience, .malformedClaim("exp"),
             .audienceMismatch(expected: "a"),

@@ -74,7 +74,7 @@ struct WITPresentationTests {
         let proof = try svid.presentation(for: scope, now: authority.now, lifetime: .seconds(300)).proofToken
         let claims = try UnverifiedJWT(parsing: proof).verify(with: PublicKey(key.publicKey))
         #expect(claims["exp"] == .number(JSONNumber(Int64(authority.now.timeIntervalSince1970) + 10)))
-        #expect(throws: WITPresentationError.lifetime(.seconds(30))) {
+        #expect(throws: WITPresentationError.expired(authority.now.addingTimeInterval(10))) {
             try svid.presentation(for: scope, now: authority.now.addingTimeInterval(10))
         }
     }
@@ -162,7 +162,8 @@ struct WITPresentationTests {
         #expect(Set(proofErrors.map(\.label)).count == proofErrors.count)
         #expect(Set(proofErrors.map(\.description)).count == proofErrors.count)
         let presentationErrors: [WITPresentationError] = [
-            .insecureTarget, .tooManyTokens(limit: 1), .lifetime(.seconds(1)), .signing(.signingFailed),
+            .insecureTarget, .tooManyTokens(limit: 1), .expired(Date(timeIntervalSince1970: 0)),
+            .lifetime(.seconds(1)), .signing(.signingFailed),
         ]
         #expect(Set(presentationErrors.map(\.label)).count == presentationErrors.count)
         #expect(Set(presentationErrors.map(\.description)).count == presentationErrors.count)

@@ -223,7 +223,8 @@ struct WITSVIDTests {
         let trustDomain = try TrustDomain(parsing: "example.org")
         let moment = Date(timeIntervalSince1970: 0)
         let errors: [WITSVIDError] = [
-            .token(.notCompact), .missingType, .unsupportedType("x"), .missingKeyID, .missingSubject,
+            .leewayOutOfRange(.seconds(121)), .token(.notCompact), .missingType, .unsupportedType("x"), .missingKeyID,
+            .missingSubject,
             .invalidSubject(.query), .unknownTrustDomain(trustDomain), .noWITAuthorities(trustDomain),
             .unknownKeyID("a", trustDomain), .audiencePresent, .malformedClaim("exp"), .missingExpiration,
             .expired(moment), .notYetValid(moment), .lifetimeTooLong(max: .seconds(1)), .missingConfirmation,
