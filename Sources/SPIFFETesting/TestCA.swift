@@ -1,6 +1,7 @@
 import Authority
 import Crypto
 import FoundationEssentials
+import JOSE
 import KeyManagement
 import Rotation
 public import SPIFFE
@@ -29,7 +30,8 @@ public struct TestCA: Sendable {
         self.trustDomain = trustDomain
         self.time = time
         self.authorities = try await AuthorityRotation.start(
-            configuration: AuthorityConfiguration(trustDomain: trustDomain, caTTL: Self.lifetime),
+            configuration: AuthorityConfiguration(
+                trustDomain: trustDomain, witKeyType: .ecP256, caTTL: Self.lifetime),
             keyManager: MemoryKeyManager(), journal: ForgetfulJournal(), now: time.now
         ).state.current
     }
@@ -79,6 +81,21 @@ public struct TestCA: Sendable {
         try self.authorities.issueJWTSVID(
             id: self.id(path), audience: audience, ttl: lifetime, now: self.time.now
         ).token
+    }
+
+    /// Issues a WIT-SVID for a new key.
+    ///
+    /// Parameters are those of ``x509SVID(_:lifetime:hint:)``.
+    public func witSVID(_ path: String, lifetime: Duration = .seconds(3_600), hint: String = "") throws -> WITSVID {
+        let key = PrivateJSONWebKey(P256.Signing.PrivateKey())
+        guard let confirmation = WITConfirmation(publicKey: key.publicKey, algorithm: .es256) else {
+            throw WITSVIDError.unsupportedConfirmationKey
+        }
+        let issued = try self.authorities.issueWITSVID(
+            id: self.id(path), confirmation: confirmation, ttl: lifetime, now: self.time.now)
+        return try WITSVID(
+            receivedFromWorkloadAPI: issued.token,
+            privateKeyJWK: String(decoding: JSON.serialize(.object(key.object())), as: UTF8.self), hint: hint)
     }
 }
 

@@ -25,9 +25,17 @@ import WorkloadAPIProtos
 /// }
 /// ```
 public final class TestWorkloadAPI: Sendable {
-    private enum State: Sendable {
+    fileprivate struct Grant: Sendable {
+        var svids: [SPIFFE.X509SVID]
+        var federated: [TrustBundle]
+    }
+
+    fileprivate enum State: Sendable {
         case silent
-        case granted(svids: [SPIFFE.X509SVID], federated: [TrustBundle])
+        case granted(Grant)
+        /// Half of what is granted in each message.
+        case halved(Grant)
+        case rubbish([UInt8])
         case failing(RPCError)
     }
 
@@ -48,17 +56,34 @@ public final class TestWorkloadAPI: Sendable {
 
     /// Issues a new X509-SVID for each path and sends them on each open stream, the first one as the default identity.
     ///
+    /// JWT-SVIDs and WIT-SVIDs of the same identities are issued when they are asked for.
+    ///
     /// - Parameters:
     ///   - paths: One or more.
+    ///   - hints: What an SVID is for, by its path. Default: nothing.
     ///   - lifetime: How long the X509-SVIDs are valid. Default: an hour.
     ///   - federated: The bundles of other trust domains. Default: none.
-    public func grant(_ paths: String..., lifetime: Duration = .seconds(3_600), federated: [TrustBundle] = []) throws {
-        self.send(try paths.map { try self.ca.x509SVID($0, lifetime: lifetime) }, federated: federated)
+    public func grant(
+        _ paths: String..., hints: [String: String] = [:], lifetime: Duration = .seconds(3_600),
+        federated: [TrustBundle] = []
+    ) throws {
+        let svids = try paths.map { try self.ca.x509SVID($0, lifetime: lifetime, hint: hints[$0] ?? "") }
+        self.send(svids, federated: federated)
     }
 
     /// Sends these X509-SVIDs on each open stream, whatever they are, with the bundle of the authority.
     public func send(_ svids: [SPIFFE.X509SVID], federated: [TrustBundle] = []) {
-        self.state.publish(.granted(svids: svids, federated: federated))
+        self.state.publish(.granted(Grant(svids: svids, federated: federated)))
+    }
+
+    /// Sends these bytes as a message on each open stream, and in answer to each call, whatever they are.
+    public func send(bytes: [UInt8]) {
+        self.state.publish(.rubbish(bytes))
+    }
+
+    /// As ``grant(_:hints:lifetime:federated:)``, but of each message only the first half of its bytes.
+    public func grantHalf(_ paths: String...) throws {
+        self.state.publish(.halved(Grant(svids: try paths.map { try self.ca.x509SVID($0) }, federated: [])))
     }
 
     /// Denies every identity, as after the registration entry is deleted (PERMISSION_DENIED).
@@ -75,35 +100,19 @@ public final class TestWorkloadAPI: Sendable {
 
     fileprivate func routes() -> RPCRoutes {
         var routes = RPCRoutes()
-        routes.serverStream(WorkloadAPIMethods.fetchX509SVID) { _, context, writer in
-            try await self.follow(context) { try await writer.write(self.x509SVIDs($0, federated: $1)) }
+        self.serve(WorkloadAPIMethods.fetchX509SVID, in: &routes) { _, grant in self.x509SVIDs(grant) }
+        self.serve(WorkloadAPIMethods.fetchX509Bundles, in: &routes) { _, grant in
+            .with { $0.bundles = self.bundles(grant.federated) { Data($0.x509AuthoritiesDER()) } }
         }
-        routes.serverStream(WorkloadAPIMethods.fetchX509Bundles) { _, context, writer in
-            try await self.follow(context) { _, federated in
-                var response = X509BundlesResponse()
-                for bundle in federated + [self.ca.bundle] {
-                    response.bundles[bundle.trustDomain.id.uri] = Data(bundle.x509AuthoritiesDER())
-                }
-                try await writer.write(response)
-            }
+        self.serve(WorkloadAPIMethods.fetchJWTBundles, in: &routes) { _, grant in
+            .with { $0.bundles = self.bundles(grant.federated) { Data($0.jwtKeySet()) } }
         }
-        routes.serverStream(WorkloadAPIMethods.fetchJWTBundles) { _, context, writer in
-            try await self.follow(context) { _, federated in
-                var response = JWTBundlesResponse()
-                for bundle in federated + [self.ca.bundle] {
-                    response.bundles[bundle.trustDomain.id.uri] = Data(bundle.jwtKeySet())
-                }
-                try await writer.write(response)
-            }
+        self.serve(WorkloadAPIMethods.fetchWITSVID, in: &routes) { try self.witSVIDs($0, $1) }
+        self.serve(WorkloadAPIMethods.fetchWITBundles, in: &routes) { _, grant in
+            .with { $0.bundles = self.bundles(grant.federated) { String(decoding: $0.witKeySet(), as: UTF8.self) } }
         }
-        routes.unary(WorkloadAPIMethods.fetchJWTSVID) { request, context in
-            try Self.checkHeader(context)
-            return try self.jwtSVIDs(request)
-        }
-        routes.unary(WorkloadAPIMethods.validateJWTSVID) { request, context in
-            try Self.checkHeader(context)
-            return try self.validate(request)
-        }
+        self.answer(WorkloadAPIMethods.fetchJWTSVID, in: &routes) { try self.jwtSVIDs($0, $1) }
+        self.answer(WorkloadAPIMethods.validateJWTSVID, in: &routes) { try self.validate($0, $1) }
         return routes
     }
 
@@ -114,22 +123,32 @@ public final class TestWorkloadAPI: Sendable {
     }
 
     /// Sends what is granted now and then, until something else is said.
-    private func follow(
-        _ context: RPCContext, _ send: (_ svids: [SPIFFE.X509SVID], _ federated: [TrustBundle]) async throws -> Void
-    ) async throws {
-        try Self.checkHeader(context)
-        for await state in self.state.updates() {
-            switch state {
-            case .silent: continue
-            case .granted(let svids, let federated): try await send(svids, federated)
-            case .failing(let error): throw error
+    private func serve<Input, Output>(
+        _ method: RPCMethod<Input, Output>, in routes: inout RPCRoutes,
+        _ response: @escaping @Sendable (Input, Grant) throws -> Output
+    ) {
+        routes.serverStream(RPCMethod<Input, MessageBytes>(method)) { request, context, writer in
+            try Self.checkHeader(context)
+            for await state in self.state.updates() {
+                if case .silent = state { continue }
+                try await writer.write(state.message { try response(request, $0) })
             }
         }
     }
 
-    private func x509SVIDs(_ svids: [SPIFFE.X509SVID], federated: [TrustBundle]) -> X509SVIDResponse {
+    private func answer<Input, Output>(
+        _ method: RPCMethod<Input, Output>, in routes: inout RPCRoutes,
+        _ response: @escaping @Sendable (Input, Grant) throws -> Output
+    ) {
+        routes.unary(RPCMethod<Input, MessageBytes>(method)) { request, context in
+            try Self.checkHeader(context)
+            return try self.state.current.message { try response(request, $0) }
+        }
+    }
+
+    private func x509SVIDs(_ grant: Grant) -> X509SVIDResponse {
         var response = X509SVIDResponse()
-        response.svids = svids.map { svid in
+        response.svids = grant.svids.map { svid in
             var message = WorkloadAPIProtos.X509SVID()
             message.spiffeID = svid.id.uri
             message.x509Svid = Data(svid.certificatesDER)
@@ -138,35 +157,52 @@ public final class TestWorkloadAPI: Sendable {
             message.hint = svid.hint
             return message
         }
-        for bundle in federated {
+        for bundle in grant.federated {
             response.federatedBundles[bundle.trustDomain.id.uri] = Data(bundle.x509AuthoritiesDER())
         }
         return response
     }
 
-    private func granted() throws -> (svids: [SPIFFE.X509SVID], federated: [TrustBundle]) {
-        switch self.state.current {
-        case .silent: throw RPCError(code: .permissionDenied, message: "no identity issued")
-        case .granted(let svids, let federated): return (svids, federated)
-        case .failing(let error): throw error
-        }
+    /// This one's own bundle and those of others, by the names of their trust domains.
+    private func bundles<Content>(
+        _ federated: [TrustBundle], _ content: (TrustBundle) -> Content
+    ) -> [String: Content] {
+        var bundles: [String: Content] = [:]
+        for bundle in federated + [self.ca.bundle] { bundles[bundle.trustDomain.id.uri] = content(bundle) }
+        return bundles
     }
 
-    private func jwtSVIDs(_ request: JWTSVIDRequest) throws -> JWTSVIDResponse {
+    private func jwtSVIDs(_ request: JWTSVIDRequest, _ grant: Grant) throws -> JWTSVIDResponse {
         var response = JWTSVIDResponse()
-        for svid in try self.granted().svids where request.spiffeID.isEmpty || request.spiffeID == svid.id.uri {
+        for svid in grant.svids where request.spiffeID.isEmpty || request.spiffeID == svid.id.uri {
             var message = WorkloadAPIProtos.JWTSVID()
             message.spiffeID = svid.id.uri
             message.svid = try self.ca.jwtSVID(svid.id.path, audience: request.audience)
             message.hint = svid.hint
             response.svids.append(message)
         }
-        guard !response.svids.isEmpty else { throw RPCError(code: .permissionDenied, message: "no identity issued") }
+        guard !response.svids.isEmpty else { throw Self.noIdentity }
         return response
     }
 
-    private func validate(_ request: ValidateJWTSVIDRequest) throws -> ValidateJWTSVIDResponse {
-        let bundles = TrustBundles(try self.granted().federated + [self.ca.bundle])
+    private func witSVIDs(_ request: WITSVIDRequest, _ grant: Grant) throws -> WITSVIDResponse {
+        var response = WITSVIDResponse()
+        for svid in grant.svids where request.spiffeID.isEmpty || request.spiffeID == svid.id.uri {
+            let issued = try self.ca.witSVID(svid.id.path)
+            var message = WorkloadAPIProtos.WITSVID()
+            message.spiffeID = svid.id.uri
+            message.witSvid = issued.token
+            message.witSvidKey = String(
+                decoding: JSON.serialize(.object(issued.privateKey.object())), as: UTF8.self)
+            message.hint = svid.hint
+            response.svids.append(message)
+        }
+        guard !response.svids.isEmpty else { throw Self.noIdentity }
+        return response
+    }
+
+    private func validate(_ request: ValidateJWTSVIDRequest, _ grant: Grant) throws -> ValidateJWTSVIDResponse {
+        let bundles = TrustBundles(grant.federated + [self.ca.bundle])
         let svid: SPIFFE.JWTSVID
         do {
             svid = try SPIFFE.JWTSVID.validate(
@@ -178,6 +214,30 @@ public final class TestWorkloadAPI: Sendable {
         response.spiffeID = svid.id.uri
         response.claims = try Google_Protobuf_Struct(jsonUTF8Bytes: JSON.serialize(.object(svid.claims)))
         return response
+    }
+
+    fileprivate static let noIdentity = RPCError(code: .permissionDenied, message: "no identity issued")
+}
+
+extension TestWorkloadAPI.State {
+    /// What is said now.
+    fileprivate func message(_ response: (TestWorkloadAPI.Grant) throws -> some Message) throws -> MessageBytes {
+        switch self {
+        case .silent: throw TestWorkloadAPI.noIdentity
+        case .granted(let grant): return MessageBytes(try response(grant).serializedBytes())
+        case .halved(let grant):
+            let bytes: [UInt8] = try response(grant).serializedBytes()
+            return MessageBytes(Array(bytes.prefix(bytes.count / 2)))
+        case .rubbish(let bytes): return MessageBytes(bytes)
+        case .failing(let error): throw error
+        }
+    }
+}
+
+extension RPCMethod where Output == MessageBytes {
+    /// The same method, with answers of any bytes.
+    fileprivate init<Response>(_ method: RPCMethod<Input, Response>) {
+        self.init(service: method.service, name: method.name)
     }
 }
 

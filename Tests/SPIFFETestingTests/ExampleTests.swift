@@ -92,6 +92,59 @@ struct ExampleTests {
         }
     }
 
+    @Test("issues WIT-SVIDs, and their bundles")
+    func identityTokens() async throws {
+        let ca = try await TestCA(trustDomain: "example.org")
+        let foreign = try await TestCA(trustDomain: "foreign.test", time: ca.time)
+        try await withTestWorkloadAPI(ca) { api async throws in
+            try api.grant("/web", "/other", hints: ["/other": "b"], federated: [foreign.bundle])
+            let one = try await api.client.fetchWITSVIDs(spiffeID: ca.id("/other"))
+            #expect(one.map(\.id.path) == ["/other"])
+            #expect(one.map(\.hint) == ["b"])
+            let bundles = try await api.client.fetchWITBundles()
+            #expect(bundles.all.map(\.trustDomain) == [ca.trustDomain, foreign.trustDomain])
+            try await withWITSource(client: api.client, logger: Self.quiet) { source async throws in
+                #expect(try source.current().id == ca.id("/web"))
+                let scope = try WorkloadProofScope(target: "https://reports.example.org/a")
+                for (svid, id) in try [(source.current(), ca.id("/web")), (foreign.witSVID("/x"), foreign.id("/x"))] {
+                    let presentation = try svid.presentation(for: scope, now: ca.time.now)
+                    let verified = try VerifiedWITSVID.validate(
+                        presentation.identityToken, proof: presentation.proofToken, for: scope,
+                        bundles: source.bundles(), now: ca.time.now)
+                    #expect(verified.id == id)
+                }
+            }
+        }
+    }
+
+    @Test("sends rubbish, and half of a message")
+    func rubbish() async throws {
+        let ca = try await TestCA(trustDomain: "example.org")
+        let unreadable = WorkloadAPIError.invalidMessage(.undecodable)
+        try await withTestWorkloadAPI(ca) { api async throws in
+            try api.grantHalf("/web")
+            await #expect(throws: unreadable) { try await api.client.fetchX509Context() }
+            await #expect(throws: unreadable) { try await api.client.fetchJWTSVIDs(audience: ["db"]) }
+            api.send(bytes: Array("HTTP/1.1 400 Bad Request".utf8))
+            await #expect(throws: unreadable) { try await api.client.fetchX509Context() }
+            await #expect(throws: unreadable) { try await api.client.fetchWITBundles() }
+            try api.grant("/web")
+            #expect(try await api.client.fetchX509Context().svids.map(\.id.path) == ["/web"])
+        }
+    }
+
+    @Test("an SVID is selected by its hint")
+    func hints() async throws {
+        let ca = try await TestCA(trustDomain: "example.org")
+        try await withTestWorkloadAPI(ca) { api async throws in
+            try api.grant("/web", "/other", hints: ["/other": "b"])
+            try await withX509Source(client: api.client, selection: .hint("b"), logger: Self.quiet) {
+                identity async throws in
+                #expect(try identity.current().svid.id == ca.id("/other"))
+            }
+        }
+    }
+
     static let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 }
 
