@@ -3,7 +3,7 @@
 
 Run it in this folder: every case below is written anew, with new keys that are forgotten at the end. The public vectors
 (case.json says so) are not made here and stay as they are. What a case means is in its case.json; which members it may
-have, in Tests/SPIFFETests/Vectors/ and Tests/AccessTokensTests/Vectors/.
+have, in Tests/SPIFFETests/Vectors/, Tests/WorkloadAPITests/Vectors/ and Tests/AccessTokensTests/Vectors/.
 """
 import base64
 import datetime as dt
@@ -597,6 +597,10 @@ def jwt_svids():
          "a key in the header is never looked at")
     case("crit", t(header=HEADER | {"crit": ["x"], "x": 1}), "§2", "JWT-38", refused + "criticalHeader", "")
     case("crit-b64", t(header=HEADER | {"b64": False, "crit": ["b64"]}), "§2", "JWT-38", refused + "criticalHeader", "")
+    case("header-encoding", ".".join(["%%%", *parts[1:]]), "§2", "JWT-21", refused + "headerEncoding", "")
+    case("header-not-object", ".".join([b64url(b"[]"), *parts[1:]]), "§2", "JWT-21", refused + "headerNotObject", "")
+    case("payload-encoding", ".".join([parts[0], "%%%", parts[2]]), "§3", "JWT-21", refused + "payloadEncoding", "")
+    case("payload-not-object", t(claims="[]"), "§3", "JWT-21", refused + "payloadNotObject", "")
     case("duplicate-claim", t(claims='{"sub":"spiffe://a/x","sub":"spiffe://b/x","aud":"reports","exp":4102444800}'),
          "RFC 7519 §4", "JWT-39", refused + "malformedPayload", "")
     case("duplicate-header", t(header='{"alg":"ES256","alg":"ES256","kid":"jwt-1"}'), "RFC 7515 §4", "JWT-39",
@@ -631,6 +635,9 @@ def jwt_svids():
     case("exp-within-leeway", t(claims=CLAIMS | {"exp": at - 59}), "§4", "JWT-22", "accept", "", leeway_seconds=60)
     case("exp-beyond-leeway", t(claims=CLAIMS | {"exp": at - 60}), "§4", "JWT-22", "jwt_svid.expired", "", leeway_seconds=60)
     case("nbf-in-future", t(claims=CLAIMS | {"nbf": at + 1}), "§4", "JWT-22", "jwt_svid.not_yet_valid", "")
+    for label, seconds in [("too-long", 61), ("negative", -1)]:
+        case(f"leeway-{label}", t(), "§4", "JWT-22", "jwt_svid.leeway_out_of_range", "what a validator was configured with",
+             leeway_seconds=seconds)
     case("nbf-within-leeway", t(claims=CLAIMS | {"nbf": at + 60}), "§4", "JWT-22", "accept", "", leeway_seconds=60)
     case("nbf-now", t(claims=CLAIMS | {"nbf": at}), "RFC 7519 §4.1.5", "JWT-22", "accept", "")
     case("iat-in-future", t(claims=CLAIMS | {"iat": at + 3600}), "RFC 7519 §4.1.6", "JWT-22", "accept", "iat has no say")
@@ -766,6 +773,9 @@ def wit_svids():
     case("exp-within-leeway", t(claims=claims | {"exp": at - 119}), "§3.4", "WIT-23", "accept", leeway_seconds=120)
     case("exp-beyond-leeway", t(claims=claims | {"exp": at - 120}), "§3.4", "WIT-23", "wit_svid.expired", leeway_seconds=120)
     case("nbf-in-future", t(claims=claims | {"nbf": at + 600}), "§3.5", "WIT-25", "wit_svid.not_yet_valid")
+    for label, seconds in [("too-long", 121), ("negative", -1)]:
+        case(f"leeway-{label}", t(), "§3.4", "WIT-23", "wit_svid.leeway_out_of_range", "what a validator was configured with",
+             leeway_seconds=seconds)
     case("nbf-in-future-with-leeway", t(claims=claims | {"nbf": at + 1}), "§3.5", "WIT-25", "wit_svid.not_yet_valid",
          "the text grants no leeway for nbf", leeway_seconds=120)
     case("nbf-now", t(claims=claims | {"nbf": at}), "§3.5", "WIT-25", "accept")
@@ -1187,6 +1197,202 @@ def access_tokens():
     case("revoked-another", good, "revocation", "accept", revocations=revocation("jti", "b3b1e7c1"))
 
 
+# --- addresses
+
+
+def bundle_endpoint_urls():
+    def case(folder, text, expect, rules="FED-22 FED-43", comment=""):
+        expect = expect if expect == "accept" else "bundle_endpoint_url." + expect
+        write("bundle-endpoint-url", folder, {"input.txt": text}, "SPIFFE Federation §5.2", rules, expect, comment, TEXT)
+
+    case("plain", "https://example.org/bundle.json", "accept")
+    case("port-and-query", "https://example.org:8443/bundle?td=a", "accept")
+    case("ipv4", "https://127.0.0.1:8443/", "accept")
+    case("ipv6", "https://[::1]:8443/", "accept")
+    case("without-path", "https://example.org", "accept")
+    case("longest", "https://example.org/" + "a" * 2028, "accept", comment="2048 bytes")
+    case("too-long", "https://example.org/" + "a" * 2029, "too_long", comment="2049 bytes")
+    case("space", "https://example.org/a b", "invalid_character")
+    case("line-break", "https://example.org/a\n", "invalid_character")
+    case("not-ascii", "https://ex\u00e4mple.org/a", "invalid_character")
+    case("backslash", "https://example.org\\@foreign.test/", "invalid_character")
+    case("empty", "", "not_https")
+    case("http", "http://example.org/bundle.json", "not_https")
+    case("scheme-missing", "example.org/bundle.json", "not_https")
+    case("spiffe", "spiffe://example.org/bundle", "not_https")
+    case("user", "https://user@example.org/", "has_user_information", "FED-23 FED-44")
+    case("user-and-password", "https://user:password@example.org/", "has_user_information", "FED-23 FED-44")
+    case("empty-user", "https://@example.org/", "has_user_information", "FED-23 FED-44")
+    case("fragment", "https://example.org/#a", "has_fragment")
+    case("empty-fragment", "https://example.org/#", "has_fragment")
+    case("no-host", "https:///bundle.json", "invalid_host")
+    case("wildcard", "https://*.example.org/", "invalid_host")
+    case("number-as-host", "https://2130706433/", "invalid_host", comment="127.0.0.1 for some")
+    case("ipv6-broken", "https://[::1/", "invalid_host")
+    case("port-missing", "https://example.org:/", "invalid_port")
+    case("port-zero", "https://example.org:0/", "invalid_port")
+    case("port-too-large", "https://example.org:65536/", "invalid_port")
+    case("port-signed", "https://example.org:+443/", "invalid_port")
+
+
+def workload_api_addresses():
+    def case(folder, text, expect, rules, comment="", **members):
+        expect = expect if expect == "accept" else "workload_api_address." + expect
+        write("workload-api-address", folder, {"input.txt": text}, "SPIFFE Workload Endpoint §4", rules, expect, comment, TEXT,
+              **members)
+
+    case("unix", "unix:///run/a.sock", "accept", "WEP-13", endpoint="unix:///run/a.sock")
+    case("unix-one-slash", "unix:/run/a.sock", "accept", "WEP-13", endpoint="unix:///run/a.sock")
+    case("unix-upper-case", "UNIX:///run/a.sock", "accept", "WEP-11 WEP-13", endpoint="unix:///run/a.sock")
+    case("unix-escape", "unix:///run/a%20b.sock", "accept", "WEP-13", endpoint="unix:///run/a b.sock")
+    case("tcp-ipv4", "tcp://127.0.0.1:8000", "accept", "WEP-15", endpoint="tcp://127.0.0.1:8000")
+    case("tcp-ipv6", "tcp://[::1]:8000", "accept", "WEP-15", endpoint="tcp://[::1]:8000")
+    case("empty", "", "not_configured", "WEP-10", "SPIFFE_ENDPOINT_SOCKET is set to nothing")
+    case("path-alone", "/run/a.sock", "scheme_missing", "WEP-11")
+    case("scheme-http", "http://127.0.0.1:80", "scheme_unsupported", "WEP-11")
+    case("scheme-empty", ":///run/a.sock", "scheme_unsupported", "WEP-11")
+    case("unix-authority", "unix://host/run/a.sock", "unix_authority", "WEP-12")
+    case("unix-two-slashes", "unix://run", "unix_authority", "WEP-12", "a path with a slash too few")
+    case("unix-relative", "unix:a.sock", "path_not_absolute", "WEP-13")
+    case("unix-without-path", "unix://", "path_not_absolute", "WEP-13")
+    case("unix-root", "unix:///", "path_not_absolute", "WEP-13")
+    case("unix-longest", "unix:///" + "a" * 106, "accept", "WEP-13", "107 bytes", endpoint="unix:///" + "a" * 106)
+    case("unix-too-long", "unix:///" + "a" * 107, "path_too_long", "WEP-13", "108 bytes")
+    case("unix-broken-escape", "unix:///a%0", "path_encoding", "WEP-13")
+    case("unix-zero-byte", "unix:///a%00b", "path_encoding", "WEP-13")
+    case("unix-not-utf8", "unix:///a%ff", "path_encoding", "WEP-13")
+    case("unix-query", "unix:///a?x", "query", "WEP-14")
+    case("unix-fragment", "unix:///a#", "fragment", "WEP-14")
+    case("tcp-name", "tcp://localhost:8000", "host_not_ip_address", "WEP-15")
+    case("tcp-ipv4-in-brackets", "tcp://[127.0.0.1]:1", "host_not_ip_address", "WEP-15")
+    case("tcp-three-numbers", "tcp://1.2.3:1", "host_not_ip_address", "WEP-15")
+    case("tcp-zero-byte", "tcp://127.0.0.1\0x:80", "host_not_ip_address", "WEP-15", "the C library reads up to the zero")
+    case("tcp-no-host", "tcp://:80", "host_missing", "WEP-15")
+    case("tcp-opaque", "tcp:127.0.0.1:80", "host_missing", "WEP-15")
+    case("tcp-no-port", "tcp://127.0.0.1", "port_missing", "WEP-16")
+    case("tcp-empty-port", "tcp://127.0.0.1:", "port_missing", "WEP-16")
+    case("tcp-port-zero", "tcp://127.0.0.1:0", "port_invalid", "WEP-16")
+    case("tcp-port-too-large", "tcp://127.0.0.1:65536", "port_invalid", "WEP-16")
+    case("tcp-port-signed", "tcp://127.0.0.1:+80", "port_invalid", "WEP-16")
+    case("tcp-path", "tcp://127.0.0.1:80/", "tcp_path", "WEP-17")
+    case("tcp-query", "tcp://127.0.0.1:80?x", "query", "WEP-17")
+    case("tcp-user", "tcp://u:p@127.0.0.1:80", "user_information", "WEP-17")
+
+
+# --- messages of the Workload API
+
+
+def pb(*fields):
+    """A protobuf message of length-delimited fields: number and content."""
+    def varint(value):
+        return bytes([value]) if value < 128 else bytes([value % 128 + 128]) + varint(value // 128)
+
+    out = b""
+    for field, content in fields:
+        content = content.encode() if isinstance(content, str) else content
+        out += varint(field * 8 + 2) + varint(len(content)) + content
+    return out
+
+
+def workload_api_messages():
+    ca, stranger, key = CA(), CA(), p256()
+    web, at = "spiffe://example.org/web", int(dt.datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+    pkcs8 = lambda key: key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8,
+                                          serialization.NoEncryption())
+
+    def case(folder, rpc, message, rules, expect="accept", comment="", **members):
+        expect = expect if expect == "accept" else "workload_api_message." + expect
+        write("workload-api-message", folder, {"message.bin": message}, "SPIFFE Workload API", rules, expect, comment, rpc=rpc,
+              now=NOW, **members)
+
+    # FetchX509SVID
+    leaf = certificate(ca, key)
+
+    def x509(id_=web, chain=der(leaf), private=pkcs8(key), bundle=der(ca.cert), hint="", more=()):
+        return pb((1, pb((1, id_), (2, chain), (3, private), (4, bundle), (5, hint))), *more)
+
+    x = "FetchX509SVID"
+    case("x509", x, x509(), "WAPI-17")
+    case("x509-two", x, x509() + x509(), "WAPI-70")
+    case("x509-rubbish", x, b"HTTP/1.1 400 Bad Request", "WAPI-16", "undecodable")
+    case("x509-half", x, x509()[:200], "WAPI-16", "undecodable", "the end is missing")
+    case("x509-nothing", x, b"", "WAPI-23", "missing", "no bytes are a message without SVIDs")
+    case("x509-no-id", x, x509(id_=""), "WAPI-16", "missing")
+    case("x509-no-chain", x, x509(chain=b""), "WAPI-16", "missing")
+    case("x509-no-key", x, x509(private=b""), "WAPI-16", "missing")
+    case("x509-no-bundle", x, x509(bundle=b""), "WAPI-16", "missing")
+    case("x509-hint-too-long", x, x509(hint="a" * 1025), "WAPI-71", "too_many", "1025 bytes")
+    case("x509-many", x, b"\n\0" * 1001, "WAPI-16", "too_many", "1001 SVIDs")
+    case("x509-id-malformed", x, x509(id_="https://example.org/web"), "WAPI-16", "malformed_id/spiffe_id.wrong_scheme")
+    case("x509-chain-malformed", x, x509(chain=b"0\x03\x02\x01\0"), "WAPI-16",
+         "malformed_x509_svid/x509_svid.malformed_certificate")
+    case("x509-key-of-other", x, x509(private=pkcs8(p256())), "X509-49", "malformed_x509_svid/x509_svid.private_key_mismatch")
+    late = certificate(ca, key, after=dt.datetime(2025, 12, 31, tzinfo=UTC))
+    case("x509-expired", x, x509(chain=der(late)), "WAPI-16", "invalid_x509_svid/x509_svid.expired")
+    case("x509-of-stranger", x, x509(bundle=der(stranger.cert)), "WAPI-16", "invalid_x509_svid/x509_svid.invalid_signature")
+    case("x509-other-id", x, x509(id_="spiffe://example.org/other"), "WAPI-73", "spiffe_id_mismatch")
+    case("x509-bundle-malformed", x, x509(bundle=b"0\x03\x02\x01\0"), "WAPI-16",
+         "malformed_bundle/trust_bundle.malformed_certificate")
+    federated = lambda name_, bundle: x509(more=[(3, pb((1, name_), (2, bundle)))])
+    case("x509-federated", x, federated("spiffe://foreign.test", der(stranger.cert)), "WAPI-74")
+    case("x509-federated-empty", x, federated("spiffe://foreign.test", b""), "WAPI-75")
+    case("x509-federated-path", x, federated("spiffe://foreign.test/a", b""), "WAPI-74", "bundle_named_by_path")
+    case("x509-federated-name", x, federated("foreign.test:80", b""), "WAPI-74", "malformed_id/spiffe_id.port")
+    case("x509-two-bundles", x, federated("spiffe://example.org", der(stranger.cert)), "WAPI-22", "contradictory_bundles")
+
+    # FetchJWTSVID
+    def jwt(id_=web, value=None, hint=""):
+        return pb((1, pb((1, id_), (2, token(key) if value is None else value), (3, hint))))
+
+    j, asked = "FetchJWTSVID", {"audience": ["reports"]}
+    case("jwt", j, jwt(), "WAPI-36", **asked)
+    case("jwt-nothing", j, b"", "WAPI-38", "missing", **asked)
+    case("jwt-no-token", j, jwt(value=""), "WAPI-16", "missing", **asked)
+    case("jwt-malformed", j, jwt(value="a.b.c"), "WAPI-16", "malformed_jwt_svid/jwt_svid.token", **asked)
+    case("jwt-expired", j, jwt(value=token(key, claims=CLAIMS | {"exp": at})), "WAPI-16", "malformed_jwt_svid/jwt_svid.expired", **asked)
+    case("jwt-other-id", j, jwt(id_="spiffe://example.org/other"), "WAPI-73", "spiffe_id_mismatch", **asked)
+    case("jwt-not-asked-for", j, jwt(), "WAPI-36", "unexpected_spiffe_id", spiffe_id="spiffe://example.org/other", **asked)
+    case("jwt-other-audience", j, jwt(), "WAPI-35", "audience_mismatch", audience=["reports", "db"])
+
+    # FetchJWTBundles, FetchX509Bundles, FetchWITBundles
+    entry = lambda name_, content, field=1: pb((field, pb((1, name_), (2, content))))
+    case("jwt-bundles", "FetchJWTBundles", entry("spiffe://example.org", '{"keys":[]}'), "WAPI-43")
+    case("jwt-bundles-nothing", "FetchJWTBundles", b"", "WAPI-43", "missing")
+    case("jwt-bundles-rubbish", "FetchJWTBundles", entry("spiffe://example.org", "{"), "WAPI-42",
+         "malformed_bundle/trust_bundle.malformed_json")
+    case("x509-bundles", "FetchX509Bundles", entry("spiffe://example.org", der(ca.cert), 2), "WAPI-30")
+    case("x509-bundles-nothing", "FetchX509Bundles", b"", "WAPI-31", "missing")
+    wit_key = p256()
+    keys = json.dumps({"keys": [jwk(wit_key, use="wit-svid", kid="wit-1")]})
+    case("wit-bundles", "FetchWITBundles", entry("spiffe://example.org", keys), "WAPI-65")
+    case("wit-bundles-nothing", "FetchWITBundles", b"", "WAPI-65", "missing")
+
+    # FetchWITSVID
+    claims = {"sub": web, "exp": 4102444800, "cnf": {"jwk": jwk(key, alg="ES256")}}
+
+    def wit(id_=web, value=None, private=None):
+        value = token(wit_key, WIT_HEADER, claims) if value is None else value
+        private = json.dumps(private_jwk(key)) if private is None else private
+        return pb((1, pb((1, id_), (2, value), (3, private))))
+
+    w = "FetchWITSVID"
+    case("wit", w, wit(), "WAPI-58")
+    case("wit-nothing", w, b"", "WAPI-58", "missing")
+    case("wit-no-key", w, wit(private=""), "WAPI-69", "missing")
+    case("wit-malformed", w, wit(value=token(wit_key)), "WAPI-69", "malformed_wit_svid/wit_svid.missing_confirmation")
+    case("wit-key-public", w, wit(private=json.dumps(jwk(key))), "WAPI-69", "malformed_wit_svid/wit_svid.malformed_private_key")
+    case("wit-expired", w, wit(value=token(wit_key, WIT_HEADER, claims | {"exp": at})), "WAPI-69", "malformed_wit_svid/wit_svid.expired")
+    case("wit-not-asked-for", w, wit(), "WAPI-57", "unexpected_spiffe_id", spiffe_id="spiffe://example.org/other")
+
+    # ValidateJWTSVID: google.protobuf.Struct is a map of values, 3 of which is a string
+    validated = lambda id_, subject: pb((1, id_), (2, pb((1, pb((1, "sub"), (2, pb((3, subject))))))))
+    v = "ValidateJWTSVID"
+    case("validated", v, validated(web, web), "WAPI-51")
+    case("validated-no-id", v, validated("", web), "WAPI-51", "missing")
+    case("validated-no-claims", v, pb((1, web)), "WAPI-51", "missing")
+    case("validated-other-subject", v, validated(web, "spiffe://example.org/other"), "WAPI-51", "malformed_claims")
+
+
 if __name__ == "__main__":
     x509_peers()
     x509_own()
@@ -1196,3 +1402,6 @@ if __name__ == "__main__":
     bundles()
     wit_bundles()
     access_tokens()
+    bundle_endpoint_urls()
+    workload_api_addresses()
+    workload_api_messages()

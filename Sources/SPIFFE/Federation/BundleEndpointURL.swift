@@ -103,6 +103,19 @@ public enum BundleEndpointURLError: Error, Hashable {
     case invalidHost
     /// What follows the host is no port from 1 to 65,535.
     case invalidPort
+
+    /// A stable name of the case, for metrics.
+    public var label: String {
+        switch self {
+        case .tooLong: "bundle_endpoint_url.too_long"
+        case .invalidCharacter: "bundle_endpoint_url.invalid_character"
+        case .notHTTPS: "bundle_endpoint_url.not_https"
+        case .hasUserInformation: "bundle_endpoint_url.has_user_information"
+        case .hasFragment: "bundle_endpoint_url.has_fragment"
+        case .invalidHost: "bundle_endpoint_url.invalid_host"
+        case .invalidPort: "bundle_endpoint_url.invalid_port"
+        }
+    }
 }
 
 extension BundleEndpointURLError: CustomStringConvertible {

@@ -56,6 +56,12 @@ struct BundleEndpointURLTests {
         #expect(throws: error) { try BundleEndpointURL(text) }
     }
 
+    @Test(
+        "FED-22, FED-23, FED-43, FED-44: the cases of pki/vectors", arguments: Vector.all("bundle-endpoint-url"))
+    func vectors(_ vector: Vector) throws {
+        try vector.check()
+    }
+
     @Test("a URL of 2,048 bytes is accepted")
     func longest() throws {
         #expect(try BundleEndpointURL("https://h/" + String(repeating: "a", count: 2_038)).target.count == 2_039)

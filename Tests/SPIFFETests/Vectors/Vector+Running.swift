@@ -19,6 +19,7 @@ extension Vector {
             case "wit-svid": self.refusal { try self.validatePresentation(sourceLocation) }
             case "wit-svid-own": self.refusal { try self.loadOwnWIT() }
             case "trust-bundle": self.refusal { try self.readBundle(sourceLocation) }
+            case "bundle-endpoint-url": self.refusal { try self.parseURL(sourceLocation) }
             default: "no such standard"
             }
         #expect(outcome == self.expected, "\(self.testDescription)", sourceLocation: sourceLocation)
@@ -36,6 +37,11 @@ extension Vector {
             let id = try SPIFFEID(parsing: input)
             #expect(Array(id.uri.utf8) == input, sourceLocation: location)
         }
+    }
+
+    private func parseURL(_ location: SourceLocation) throws {
+        let text = try self.bytes("input.txt").text
+        #expect(try BundleEndpointURL(text).description == text, sourceLocation: location)
     }
 
     /// The chain that the peer shows.

@@ -79,6 +79,7 @@ struct Vector: Sendable, CustomTestStringConvertible {
         case let error as JWTSVIDError: error.label
         case let error as WITSVIDError: error.label
         case let error as TrustBundleError: error.label
+        case let error as BundleEndpointURLError: error.label
         default: "unexpected: \(error)"
         }
     }
@@ -93,6 +94,7 @@ extension Vector {
     static let root = repositoryRoot() + "pki/vectors"
     static let standards = [
         "spiffe-id", "x509-svid", "x509-svid-own", "jwt-svid", "wit-svid", "wit-svid-own", "trust-bundle",
+        "bundle-endpoint-url",
     ]
 
     /// All cases of a standard, by name; those about a rule, of which there must be one, when one is given.

@@ -16,6 +16,7 @@ struct VectorCoverageTests {
             "access_token", "transaction_token", "other_tokens", "id",
         ],
         "wit-svid-own": [],
+        "bundle-endpoint-url": [],
         "trust-bundle": [
             "x509_authorities", "jwt_authorities", "wit_authorities", "skipped", "sequence", "refresh_hint_seconds",
             "trust_domains",
@@ -39,8 +40,8 @@ struct VectorCoverageTests {
     @Test("there are no folders but those that are run")
     func noOtherFolders() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: Vector.root)
-        // Run in AccessTokensTests.
-        let elsewhere: Set = ["access-token", "__pycache__"]
+        // Run in AccessTokensTests and WorkloadAPITests.
+        let elsewhere: Set = ["access-token", "workload-api-address", "workload-api-message", "__pycache__"]
         #expect(Set(names.filter { !$0.contains(".") }).subtracting(elsewhere) == Set(Vector.standards))
     }
 
@@ -48,22 +49,26 @@ struct VectorCoverageTests {
         "every error case has a vector",
         arguments: [
             "SPIFFE-ID/SPIFFEIDError", "X509-SVID/X509SVIDError", "JWT-SVID/JWTSVIDError", "WIT-SVID/WITSVIDError",
-            "WIT-SVID/WorkloadProofError", "TrustBundle/TrustBundleError",
+            "WIT-SVID/WorkloadProofError", "TrustBundle/TrustBundleError", "Federation/BundleEndpointURL",
         ])
     func everyErrorCaseHasAVector(_ file: String) throws {
         let labels = try Self.labels(inSource: file)
-        #expect(labels.count > 10)
+        #expect(labels.count > 5)
         let expected = Vector.standards.flatMap { Vector.all($0) }.flatMap { $0.expected.split(separator: "/") }
         #expect(labels.subtracting(expected.map(String.init)).isEmpty)
     }
 
+    @Test("every reason why a token is no JWT has a vector")
+    func everyJWTErrorHasAVector() throws {
+        let cases = try Self.cases(inSource: "../JOSE/JWTError")
+        #expect(cases.count > 10)
+        let expected = Vector.all("jwt-svid").map(\.expected)
+        #expect(cases.filter { !expected.contains("jwt_svid.token/\($0)") } == [])
+    }
+
     @Test("every reason to skip an entry of a bundle has a vector")
     func everyReasonHasAVector() throws {
-        let source = try Self.source("TrustBundle/SkippedBundleEntry")
-        let cases = source.split(separator: "\n").compactMap { line -> String? in
-            let words = line.split(separator: " ")
-            return words.first == "case" ? String(words[1].prefix { $0 != "(" }) : nil
-        }
+        let cases = try Self.cases(inSource: "TrustBundle/SkippedBundleEntry")
         #expect(cases.count > 10)
         let skipped = Vector.all("trust-bundle").flatMap { $0.members["skipped"]?.strings ?? [] }
         let reasons = skipped.compactMap { $0.split(separator: " ").last.map(String.init) }
@@ -74,12 +79,20 @@ struct VectorCoverageTests {
     func expectationsExist() throws {
         let files = [
             "SPIFFE-ID/SPIFFEIDError", "X509-SVID/X509SVIDError", "JWT-SVID/JWTSVIDError", "WIT-SVID/WITSVIDError",
-            "WIT-SVID/WorkloadProofError", "TrustBundle/TrustBundleError",
+            "WIT-SVID/WorkloadProofError", "TrustBundle/TrustBundleError", "Federation/BundleEndpointURL",
         ]
         let labels = try Set(files.flatMap { try Self.labels(inSource: $0) }).union(["accept"])
         for vector in Vector.standards.flatMap({ Vector.all($0) }) {
             let first = try #require(vector.expected.split(separator: "/").first)
             #expect(labels.contains(String(first)), "\(vector.testDescription)")
+        }
+    }
+
+    /// The names of the cases of an enum.
+    private static func cases(inSource file: String) throws -> [String] {
+        try self.source(file).split(separator: "\n").compactMap { line in
+            let words = line.split(separator: " ")
+            return words.first == "case" ? String(words[1].prefix { $0 != "(" }) : nil
         }
     }
 
