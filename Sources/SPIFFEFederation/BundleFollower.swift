@@ -1,5 +1,5 @@
 public import Logging
-public import Rotation
+package import Rotation
 public import SPIFFE
 public import ServiceLifecycle
 import Synchronization
@@ -28,14 +28,23 @@ public final class BundleFollower: Service {
     ///   - client: Default: one with the defaults of ``BundleEndpointClient``.
     ///   - serverBundles: For `https_spiffe` endpoints in another trust domain: the bundles in force, that one's among
     ///     them. Asked at every fetch. Default: none.
-    ///   - instants: Time. Default: this machine's.
     ///   - logger: Told of every fetch.
     ///   - store: Keeps a bundle for the next start; called before the bundle is published. A failure is logged, and
     ///     the bundle published nevertheless. Default: does nothing.
-    public init(
+    public convenience init(
         endpoint: BundleEndpoint, initial: TrustBundle?, client: BundleEndpointClient = BundleEndpointClient(),
-        serverBundles: @escaping @Sendable () -> TrustBundles = { TrustBundles() }, instants: Instants = .system,
-        logger: Logger, store: @escaping @Sendable (TrustBundle) async throws -> Void = { _ in }
+        serverBundles: @escaping @Sendable () -> TrustBundles = { TrustBundles() }, logger: Logger,
+        store: @escaping @Sendable (TrustBundle) async throws -> Void = { _ in }
+    ) {
+        self.init(
+            endpoint: endpoint, initial: initial, client: client, serverBundles: serverBundles, instants: .system,
+            logger: logger, store: store)
+    }
+
+    package init(
+        endpoint: BundleEndpoint, initial: TrustBundle?, client: BundleEndpointClient = BundleEndpointClient(),
+        serverBundles: @escaping @Sendable () -> TrustBundles = { TrustBundles() }, instants: Instants, logger: Logger,
+        store: @escaping @Sendable (TrustBundle) async throws -> Void = { _ in }
     ) {
         self.endpoint = endpoint
         self.client = client

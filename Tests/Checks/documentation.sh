@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=$1
 output=${2:-}
-libraries="SPIFFE WorkloadAPI SPIFFETLS SPIFFEGRPC SPIFFEHummingbird SPIFFEHTTPClient SPIFFEFederation SPIFFETesting"
+libraries="JOSE SPIFFE WorkloadAPI SPIFFETLS SPIFFEGRPC SPIFFEHummingbird SPIFFEHTTPClient SPIFFEFederation SPIFFETesting"
 [ -d "$build/Modules" ] || { echo "$build has no modules: build the tests first"; exit 1; }
 
 work=$(mktemp -d)
