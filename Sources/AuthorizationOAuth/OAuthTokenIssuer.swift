@@ -5,6 +5,7 @@ import JOSE
 import NIOCore
 import NIOHTTP1
 package import Rotation
+import SPIFFE
 public import ServiceAuthorization
 
 /// The token endpoint of an OAuth issuer: client credentials (RFC 6749 §4.4) by SVID.
@@ -120,7 +121,7 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
     ) throws(OAuthClientError) -> IssuedAccessToken {
         guard let members = Self.members(of: body) else { throw .malformedAnswer }
         guard let token = members["access_token"]?.string, token.utf8.count <= IssuedAccessToken.maxTokenBytes,
-            BearerCredentials.isB64Token(token[...].utf8)
+            BearerToken.isB64Token(token[...].utf8)
         else { throw .malformedMember("access_token") }
         guard let type = members["token_type"]?.string else { throw .malformedMember("token_type") }
         guard type.lowercased() == "bearer" else { throw .unsupportedTokenType }
