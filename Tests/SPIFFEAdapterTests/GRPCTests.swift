@@ -17,12 +17,14 @@ struct GRPCTests {
     /// Serves as `payments` while `body` runs.
     private func withServer(
         _ policy: PeerPolicy? = nil, connectionAge: ConnectionAge? = nil, seen: Recorded<String> = Recorded(),
-        _ body: (_ port: Int) async throws -> Void
+        credentials: Recorded<[String]> = Recorded(),
+        presentations: Recorded<UnverifiedWITPresentation?> = Recorded(), _ body: (_ port: Int) async throws -> Void
     ) async throws {
         let transport = SPIFFEServerTransport(
             address: .ipv4(host: "127.0.0.1", port: 0), source: self.fixture.payments,
             policy: policy ?? .exactly(Fixture.orders), connectionAge: connectionAge)
-        try await withGRPCServer(transport: transport, services: [WhoAmI(seen: seen)]) { _ in
+        let service = WhoAmI(seen: seen, credentials: credentials, presentations: presentations)
+        try await withGRPCServer(transport: transport, services: [service]) { _ in
             try await body(try #require(try await transport.listeningAddress.ipv4).port)
         }
     }
@@ -55,6 +57,76 @@ struct GRPCTests {
             try await self.withClient(port, self.fixture.orders) { client async throws in
                 #expect(try await self.ask(client) == Fixture.orders.uri)
             }
+        }
+    }
+
+    @Test("JWT-26: a JWT-SVID travels as the one authorization of a call's metadata")
+    func token() async throws {
+        let svid = try JWTSVID(
+            receivedFromWorkloadAPI: self.fixture.authority.jwt(sub: Fixture.orders.uri, aud: ["payments"]))
+        let credentials = Recorded<[String]>()
+        try await self.withServer(credentials: credentials) { port async throws in
+            let transport = try HTTP2ClientTransport.Posix.spiffe(
+                target: .ipv4(address: "127.0.0.1", port: port), source: self.fixture.orders,
+                policy: .exactly(Fixture.payments))
+            try await withGRPCClient(transport: transport, interceptors: [JWTSVIDInterceptor { svid }]) {
+                client async throws in
+                let answer = try await client.unary(
+                    request: ClientRequest(message: "who am I", metadata: ["authorization": "Bearer stale"]),
+                    descriptor: WhoAmI.method, serializer: Text(), deserializer: Text(), options: .defaults
+                ) { try $0.message }
+                #expect(answer == Fixture.orders.uri)
+            }
+        }
+        #expect(credentials.values == [["Bearer \(svid.token)"]])
+    }
+
+    @Test("JWT-26: a call for which there is no JWT-SVID is not made")
+    func noToken() async throws {
+        let seen = Recorded<String>()
+        try await self.withServer(seen: seen) { port async throws in
+            let transport = try HTTP2ClientTransport.Posix.spiffe(
+                target: .ipv4(address: "127.0.0.1", port: port), source: self.fixture.orders,
+                policy: .exactly(Fixture.payments))
+            try await withGRPCClient(
+                transport: transport, interceptors: [JWTSVIDInterceptor { throw NoIdentity.Missing() }]
+            ) { client async throws in
+                let error = await #expect(throws: RPCError.self) { try await self.ask(client) }
+                #expect(error?.code == .unauthenticated)
+            }
+        }
+        #expect(seen.values == [])
+    }
+
+    @Test("WIT-42, WIT-44: a WIT-SVID travels with a proof for the method that is called")
+    func proof() async throws {
+        let authority = self.fixture.authority
+        let svid = try authority.witSVID(id: "spiffe://example.org/batch")
+        let token = try JWTSVID(receivedFromWorkloadAPI: authority.jwt(sub: Fixture.orders.uri, aud: ["payments"]))
+        let presentations = Recorded<UnverifiedWITPresentation?>()
+        try await self.withServer(presentations: presentations) { port async throws in
+            let interceptors: [any ClientInterceptor] = [
+                JWTSVIDInterceptor { token },
+                WITSVIDInterceptor(origin: "https://payments.example.org") {
+                    try svid.presentation(for: $0, now: authority.now)
+                },
+            ]
+            for interceptors in [interceptors, []] {
+                let transport = try HTTP2ClientTransport.Posix.spiffe(
+                    target: .ipv4(address: "127.0.0.1", port: port), source: self.fixture.orders,
+                    policy: .exactly(Fixture.payments))
+                try await withGRPCClient(transport: transport, interceptors: interceptors) { client async throws in
+                    #expect(try await self.ask(client) == Fixture.orders.uri)
+                }
+            }
+        }
+        #expect(presentations.values.map { $0 == nil } == [false, true])
+        let bundles = TrustBundles([authority.bundleWithWIT])
+        let presentation = try #require(presentations.values[0])
+        let target = "https://payments.example.org/test.WhoAmI/Ask"
+        #expect(try presentation.validate(target: target, bundles: bundles, now: authority.now).id == svid.id)
+        #expect(throws: WITSVIDError.proof(.audienceMismatch(expected: target + "s"))) {
+            try presentation.validate(target: target + "s", bundles: bundles, now: authority.now)
         }
     }
 
@@ -134,9 +206,13 @@ struct WhoAmI: RegistrableRPCService {
     static let method = MethodDescriptor(fullyQualifiedService: "test.WhoAmI", method: "Ask")
 
     let seen: Recorded<String>
+    var credentials = Recorded<[String]>()
+    var presentations = Recorded<UnverifiedWITPresentation?>()
 
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
-        router.registerHandler(forMethod: Self.method, deserializer: Text(), serializer: Text()) { _, context in
+        router.registerHandler(forMethod: Self.method, deserializer: Text(), serializer: Text()) { request, context in
+            self.presentations.append(request.metadata.witPresentation)
+            self.credentials.append(Array(request.metadata[stringValues: "authorization"]))
             self.seen.append(context.spiffePeer?.serialNumber ?? "")
             let answer = context.spiffePeer?.id.uri ?? "nobody"
             return StreamingServerResponse { writer in

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
@@ -30,6 +31,20 @@ struct HTTPTests {
         router.get("whoami") { _, context in
             seen.append(context.peer?.serialNumber ?? "")
             return context.peer?.id.uri ?? "nobody"
+        }
+        router.get("tokens") { request, _ in
+            let token = try BearerToken.token(authorization: request.headers[values: .authorization])
+            let bundles = try self.fixture.payments.current().bundles
+            return try JWTSVID.validate(
+                token, audience: "payments", bundles: bundles, now: self.fixture.authority.now
+            ).id.uri
+        }
+        router.get("proofs") { request, _ in
+            let presentation = request.witPresentation
+            return try presentation?.validate(
+                target: "https://payments.example.org" + request.uri.path,
+                bundles: TrustBundles([self.fixture.authority.bundleWithWIT]), now: self.fixture.authority.now
+            ).id.uri ?? "nobody"
         }
         router.group("audits").add(middleware: PeerPolicyMiddleware(.exactly(id("spiffe://example.org/auditor"))))
             .get { _, _ in "secret" }
@@ -72,6 +87,91 @@ struct HTTPTests {
                 #expect(answer.status == 200 && answer.body == Fixture.orders.uri)
             }
         }
+    }
+
+    @Test("JWT-25: a JWT-SVID travels in the one Authorization field of a request")
+    func token() async throws {
+        let svid = try JWTSVID(
+            receivedFromWorkloadAPI: self.fixture.authority.jwt(sub: "spiffe://example.org/batch", aud: ["payments"]))
+        try await self.withServer { url async throws in
+            try await self.withClient(self.fixture.orders) { client async throws in
+                var request = HTTPClientRequest(url: "\(url)/tokens")
+                request.headers.add(name: "authorization", value: "Bearer stale")
+                try request.authorize(with: svid)
+                let response = try await client.execute(request, timeout: .seconds(10))
+                #expect(String(buffer: try await response.body.collect(upTo: 1_024)) == svid.id.uri)
+            }
+        }
+    }
+
+    @Test(
+        "WIT-42, WIT-44: a WIT-SVID travels with its proof, in fields of their own; in Authorization it is nobody's",
+        arguments: [false, true])
+    func proof(_ hasBearerToken: Bool) async throws {
+        let svid = try self.fixture.authority.witSVID(id: "spiffe://example.org/batch")
+        try await self.withServer { url async throws in
+            try await self.withClient(self.fixture.orders) { client async throws in
+                let present = { (target: String, bearer: String?) async throws in
+                    var request = HTTPClientRequest(url: target)
+                    if let bearer { request.headers.add(name: "Authorization", value: "Bearer \(bearer)") }
+                    try request.present { try svid.presentation(for: $0, now: self.fixture.authority.now) }
+                    request.url = "\(url)/proofs?a=b"
+                    return request
+                }
+                let send = { (request: HTTPClientRequest) async throws in
+                    let response = try await client.execute(request, timeout: .seconds(10))
+                    return (response.status.code, String(buffer: try await response.body.collect(upTo: 1_024)))
+                }
+                let target = "https://payments.example.org/proofs?c=d"
+                let good = try await present(target, hasBearerToken ? "a" : nil)
+                #expect(try await send(good) == (200, svid.id.uri))
+                // The proof is for this target, and for the token beside it.
+                #expect(try await send(present("https://payments.example.org/other", nil)).0 == 500)
+                var other = good
+                other.headers.replaceOrAdd(name: "Authorization", value: "Bearer b")
+                #expect(try await send(other).0 == 500)
+                var twice = good
+                twice.headers.add(
+                    name: WITPresentation.proofTokenField, value: good.headers[WITPresentation.proofTokenField][0])
+                #expect(try await send(twice).0 == 500)
+                var bearer = HTTPClientRequest(url: "\(url)/proofs")
+                bearer.headers.add(name: "Authorization", value: "Bearer \(svid.token)")
+                #expect(try await send(bearer) == (200, "nobody"))
+            }
+        }
+    }
+
+    @Test("WIT-57: a request over plain HTTP is given no WIT-SVID, not even to this machine")
+    func insecureProof() throws {
+        let svid = try self.fixture.authority.witSVID(id: "spiffe://example.org/batch")
+        var request = HTTPClientRequest(url: "http://127.0.0.1/")
+        #expect(throws: WITPresentationError.insecureTarget) {
+            try request.present { try svid.presentation(for: $0, now: self.fixture.authority.now) }
+        }
+        #expect(request.headers.isEmpty)
+    }
+
+    @Test("WIT-55: the target of a URL without path ends in a slash, as it is requested")
+    func noPath() throws {
+        let svid = try self.fixture.authority.witSVID(id: "spiffe://example.org/batch")
+        for (url, target) in [
+            ("https://a", "https://a/"), ("https://a:1?b", "https://a:1/"), ("https://a/b", "https://a/b"),
+        ] {
+            var request = HTTPClientRequest(url: url)
+            try request.present { scope in
+                #expect(scope.target == target)
+                return try svid.presentation(for: scope, now: self.fixture.authority.now)
+            }
+        }
+    }
+
+    @Test("JWT-33: a request over plain HTTP to another machine is given no JWT-SVID")
+    func insecure() throws {
+        let svid = try JWTSVID(
+            receivedFromWorkloadAPI: self.fixture.authority.jwt(sub: "spiffe://example.org/batch", aud: ["payments"]))
+        var request = HTTPClientRequest(url: "http://payments.example.org/")
+        #expect(throws: BearerTokenError.insecureTarget) { try request.authorize(with: svid) }
+        #expect(request.headers.isEmpty)
     }
 
     @Test("a route that is for fewer than may connect answers 403 to the others")
