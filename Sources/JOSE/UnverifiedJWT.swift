@@ -25,7 +25,9 @@ public struct UnverifiedJWT: Sendable {
 
     /// Takes a token apart.
     ///
-    /// - Parameter algorithms: Those that the kind of token may have. Default: those of SVIDs.
+    /// - Parameters:
+    ///   - token: In compact serialization.
+    ///   - algorithms: Those that the kind of token may have. Default: those of SVIDs.
     /// - Throws: ``JWTError``; what is wrong with `alg` comes before what is wrong elsewhere.
     public init(
         parsing token: String, algorithms: [SignatureAlgorithm] = SignatureAlgorithm.svidAlgorithms

@@ -1379,7 +1379,8 @@ def workload_api_messages():
     case("wit", w, wit(), "WAPI-58")
     case("wit-nothing", w, b"", "WAPI-58", "missing")
     case("wit-no-key", w, wit(private=""), "WAPI-69", "missing")
-    case("wit-malformed", w, wit(value=token(wit_key)), "WAPI-69", "malformed_wit_svid/wit_svid.missing_confirmation")
+    case("wit-malformed", w, wit(value=token(wit_key, WIT_HEADER, without(claims, "cnf"))), "WAPI-69",
+         "malformed_wit_svid/wit_svid.missing_confirmation")
     case("wit-key-public", w, wit(private=json.dumps(jwk(key))), "WAPI-69", "malformed_wit_svid/wit_svid.malformed_private_key")
     case("wit-expired", w, wit(value=token(wit_key, WIT_HEADER, claims | {"exp": at})), "WAPI-69", "malformed_wit_svid/wit_svid.expired")
     case("wit-not-asked-for", w, wit(), "WAPI-57", "unexpected_spiffe_id", spiffe_id="spiffe://example.org/other")
