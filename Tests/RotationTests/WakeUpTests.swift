@@ -36,6 +36,22 @@ struct WakeUpTests {
         }
     }
 
+    @Test("a wait for a length of time ends by that, or by a signal, and never by a clock that is set")
+    func duration() async throws {
+        let wakeUp = WakeUp()
+        async let untilTheEnd: Void = wakeUp.wait(until: nil, atMost: .seconds(5), instants: self.time.instants)
+        try await self.time.waitForSleepers(1)
+        self.time.set(to: self.time.now.addingTimeInterval(3_600))
+        #expect(self.time.sleeperCount == 1)
+        self.time.advance(by: .seconds(5))
+        try await untilTheEnd
+        async let untilASignal: Void = wakeUp.wait(until: nil, atMost: .seconds(5), instants: self.time.instants)
+        try await self.time.waitForSleepers(1)
+        wakeUp.signal()
+        try await untilASignal
+        #expect(self.time.sleeperCount == 0)
+    }
+
     @Test("a wait that ended by its moment leaves the next one whole")
     func afterDeadline() async throws {
         let wakeUp = WakeUp()

@@ -8,7 +8,7 @@ import SPIFFE
 /// Rotates the authorities when they are due, and tells agents when the bundle has changed.
 struct AuthorityRotationLoop: Sendable {
     /// How long it is at most until the authorities are held against the clock again.
-    static let longestPause: Duration = .seconds(60)
+    static let longestPause = Instants.wallClockReadingInterval
 
     let rotation: AuthorityRotation
     let changeLog: any ChangeLog
@@ -49,8 +49,8 @@ struct AuthorityRotationLoop: Sendable {
                 try await self.plane.instants.sleep(for: backoff.next(using: &generator))
                 continue
             }
-            // By a clock that nobody sets, and not for long: where the wall clock is set back behind the beginning of an
-            // authority, the next look replaces it.
+            // By a clock that nobody sets, and not for long: where the wall clock is set past the end of an authority, or
+            // back behind its beginning, the next look replaces it.
             let remaining = next.timeIntervalSince(self.plane.instants.now())
             try await self.plane.instants.sleep(for: min(.seconds(max(0, remaining)), Self.longestPause))
         }

@@ -34,9 +34,11 @@ struct TokenKeyLoop: Sendable {
                 try await self.plane.instants.sleep(for: backoff.next(using: &generator))
                 continue
             }
+            // As there. A machine that slept may be asked for a token before it is time to look: that wakes this one.
             let remaining = next.timeIntervalSince(self.plane.instants.now())
-            try await self.plane.instants.sleep(
-                for: min(.seconds(max(0, remaining)), AuthorityRotationLoop.longestPause))
+            try await self.tokens.issuance.keyHasExpired.wait(
+                until: nil, atMost: min(.seconds(max(0, remaining)), AuthorityRotationLoop.longestPause),
+                instants: self.plane.instants)
         }
     }
 

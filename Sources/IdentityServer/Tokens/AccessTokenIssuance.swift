@@ -69,6 +69,8 @@ struct AccessTokenIssuance: Sendable {
     let keys: TokenKeyRotation
     let registry: Registry
     let feed: TokenFeed
+    /// Signalled when a token finds no key to sign with: the clock is past the end of the one in force.
+    let keyHasExpired = WakeUp()
 
     /// Issues a token, or says why not.
     ///
@@ -101,7 +103,10 @@ struct AccessTokenIssuance: Sendable {
         }
         let signer = self.keys.state.current.signer
         let left = signer.expiresAt.secondsSinceEpoch - now.secondsSinceEpoch
-        guard left > 0 else { throw .notSigned }
+        guard left > 0 else {
+            self.keyHasExpired.signal()
+            throw .notSigned
+        }
         let content = AccessTokenContent(
             issuer: self.issuer.text, subject: caller, audience: decision.service.audience, scopes: decision.scopes,
             lifetime: min(decision.lifetime, .seconds(left)), certificateSHA256: bound, now: now)

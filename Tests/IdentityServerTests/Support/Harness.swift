@@ -69,6 +69,7 @@ struct HarnessSettings: Sendable {
     var agentTTL: Duration = .seconds(3_600)
     var witSVIDTTL: Duration = .seconds(3_600)
     var witKeyType: KeyType?
+    var tokenKeyTTL: Duration = .seconds(24 * 3_600)
     /// The issuer of access tokens; nil issues none.
     var issuer: String? = nil
     /// The oldest version of the library of services that gets tokens; nil gives them to all.
@@ -99,7 +100,7 @@ func withControlPlane<Result: Sendable>(
             issuer: issuer, minimumLibraryVersion: settings.minimumLibraryVersion,
             endpoint: settings.certificate.map { .init(bindAddress: "127.0.0.1", bindPort: 0, certificate: $0) })
         tokenKeys = try await TokenKeyRotation.start(
-            configuration: TokenKeyConfiguration(), keyManager: disk.keys, journal: store,
+            configuration: TokenKeyConfiguration(lifetime: settings.tokenKeyTTL), keyManager: disk.keys, journal: store,
             withdrawn: Revocation.Target.keyIDs(of: try await store.revocations().revocations), now: time.now)
     }
     let configuration = IdentityServerConfiguration(

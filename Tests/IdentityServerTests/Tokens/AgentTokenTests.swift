@@ -16,10 +16,11 @@ struct AgentTokenTests {
 
     /// A service `payments`, an agent, its entry `orders`, and a grant from one to the other.
     private func withAgent(
-        _ binding: Signet_Server_V1_Binding = .identity, time: ManualInstants = ManualInstants(),
+        _ binding: Signet_Server_V1_Binding = .identity, settings: HarnessSettings = Self.settings,
+        time: ManualInstants = ManualInstants(),
         _ body: @escaping @Sendable (ControlPlaneUnderTest, TestIdentity) async throws -> Void
     ) async throws {
-        try await withControlPlane(Self.settings, time: time) { plane async throws in
+        try await withControlPlane(settings, time: time) { plane async throws in
             let agent = try await plane.newAgent()
             try await plane.createEntry(makeEntry("/orders", parent: agent.id.path) { $0.id = "orders" })
             try await plane.local { client async throws in
@@ -169,6 +170,42 @@ struct AgentTokenTests {
                 }
                 Issue.record("the stream ended")
             }
+        }
+    }
+
+    /// Keys of access tokens end long before anything else does.
+    private static let shortKeys = HarnessSettings(
+        x509SVIDTTL: .seconds(4 * 3_600), agentTTL: .seconds(4 * 3_600), tokenKeyTTL: .seconds(5_400),
+        issuer: "https://tokens.example.org")
+
+    @Test("the clock is set past the end of the key: the request that finds none has another one made at once")
+    func expiredKeyIsAskedFor() async throws {
+        try await self.withAgent(settings: Self.shortKeys) { plane, agent async throws in
+            let before = try #require(plane.tokenKeys).state.current.signer.keyID
+            try await plane.time.waitForSleepers(4)
+            plane.time.set(to: plane.time.now.addingTimeInterval(5_400))
+            try await plane.remote(as: agent) { client async throws in
+                #expect(
+                    try await refusal { try await client.issue("orders", "payments", []) }
+                        == Refusal(.internalError, "the token could not be signed"))
+                // No time passes.
+                await plane.log.wait(for: "token keys changed")
+                let token = try UnverifiedJWT(
+                    parsing: try await client.issue("orders", "payments", []).accessToken)
+                #expect(token.keyID == plane.tokenKeys?.state.current.signer.keyID)
+                #expect(token.keyID != before)
+            }
+        }
+    }
+
+    @Test("the clock is set past the end of the key: within five seconds there is another, whether it is needed or not")
+    func expiredKeyIsNoticed() async throws {
+        try await self.withAgent(settings: Self.shortKeys) { plane, agent async throws in
+            try await plane.time.waitForSleepers(4)
+            plane.time.set(to: plane.time.now.addingTimeInterval(5_400))
+            plane.time.advance(by: .seconds(5))
+            await plane.log.wait(for: "token keys changed")
+            _ = try await plane.remote(as: agent) { try await $0.issue("orders", "payments", []) }
         }
     }
 
