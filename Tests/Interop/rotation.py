@@ -1,15 +1,15 @@
-"""Gets access tokens over HTTPS and calls a service with them, while the keys that sign them rotate, until SIGTERM.
+"""Gets access tokens over HTTPS and calls a service with them, while the keys that sign them rotate twice.
 
     rotation.py TOKEN_ENDPOINT JWK_SET SERVICE ISSUER CALLER AUDIENCE FOLDER
 
-The first three are https URLs, the service's that of a GET. FOLDER has svid.pem, key.pem and bundle.pem of the caller.
-Prints `published KID` when a key is seen in the JWK Set and `signs KID` when it is first seen in a token, at the end one
-line of JSON. Exits 1 with what differs from what has to be.
+The first three are https URLs; a GET of the service accepts a state that is fifteen minutes old, a POST none that is old.
+FOLDER has svid.pem, key.pem and bundle.pem of the caller. Keys live 90 minutes by the clock, which the script sets: the
+file CLOCK_SHIFT_FILE says how far it is ahead. Prints one line of JSON. Exits 1 with what differs from what has to be.
 """
 import http.client
 import json
+import os
 import pathlib
-import signal
 import ssl
 import sys
 import time
@@ -21,24 +21,32 @@ token_endpoint, jwk_set, service, issuer, caller, audience = sys.argv[1:7]
 folder = pathlib.Path(sys.argv[7])
 # A key is in the JWK Set for a third of its life before it signs: at the very least for this long.
 published_before_use = 1_200
-# How far a clock may be set while a call is under way.
-longest_step = 150
+# How far the clock is set at once. Nobody calls with a token that has less left when calls are under way.
+step = 100
+# Ten minutes beyond the second rotation, so that everybody's token is by the last key.
+steps = 84
+# How many keys there are to be before the clock goes on, by the number of the step: the next one is published after 45
+# minutes, and signs after 75.
+published_by = {28: 2, 56: 3}
+signing_by = {46: 2, 74: 3}
 
 context = ssl.create_default_context(cafile=str(folder / "bundle.pem"))
 context.load_cert_chain(folder / "svid.pem", folder / "key.pem")
 # The service has a SPIFFE ID, and no name.
 context.check_hostname = False
 form = urllib.parse.urlencode(
-    {"grant_type": "client_credentials", "client_id": caller, "resource": audience, "scope": "payments:read"}
+    {"grant_type": "client_credentials", "client_id": caller, "resource": audience}
 )
 connections = {}
 differences = []
-ended = False
+published, signed, kept = {}, {}, []
+calls, calls_by_older_keys, tokens = 0, 0, 0
 
 
-def end(number, frame):
-    global ended
-    ended = True
+def set_clock(seconds):
+    """In place: the programs have the file in memory."""
+    with open(os.environ["CLOCK_SHIFT_FILE"], "r+b") as file:
+        file.write(seconds.to_bytes(8, "little", signed=True))
 
 
 def ask(method, url, body=None, **headers):
@@ -62,7 +70,6 @@ def ask(method, url, body=None, **headers):
 def differs(what):
     if len(differences) < 20:
         differences.append(what)
-        print(f"differs: {what}", flush=True)
 
 
 def key_identifier(token):
@@ -76,52 +83,67 @@ def call(token):
         differs(f"the service answered {status} {body!r} to a token of {key_identifier(token)}")
 
 
-signal.signal(signal.SIGTERM, end)
-published, signed, kept = {}, {}, []
-calls, calls_by_older_keys, tokens = 0, 0, 0
-while not ended:
+def round():
+    """Looks at the keys, gets a token, calls with it and with the oldest that lives, and returns it."""
+    global kept, calls, calls_by_older_keys, tokens
     now = time.time()
     status, body = ask("GET", jwk_set)
     if status != 200:
-        differs(f"the JWK Set was answered {status}")
-        continue
+        return differs(f"the JWK Set was answered {status}")
     for key in json.loads(body)["keys"]:
         if key["kid"] not in published:
             published[key["kid"]] = (now, jwt.PyJWK(key))
-            print(f"published {key['kid']}", flush=True)
 
     status, body = ask("POST", token_endpoint, form, **{"Content-Type": "application/x-www-form-urlencoded"})
     if status != 200:
-        differs(f"the token endpoint answered {status} {body!r}")
-        continue
+        return differs(f"the token endpoint answered {status} {body!r}")
     token = json.loads(body)["access_token"]
     tokens += 1
     identifier = key_identifier(token)
     if identifier not in published:
-        differs(f"{identifier} signs and was not published before")
-        continue
+        return differs(f"{identifier} signs and was not published before")
     since, key = published[identifier]
     if identifier not in signed:
         # The first key is as old as the server.
         if signed and now - since < published_before_use:
             differs(f"{identifier} signs after {now - since:.0f} s in the JWK Set")
         signed[identifier] = now
-        print(f"signs {identifier}", flush=True)
     try:
         claims = jwt.decode(token, key, algorithms=["ES256"], audience=audience, issuer=issuer)
         kept.append((claims["exp"], token))
     except jwt.InvalidTokenError as error:
         differs(f"PyJWT does not accept a token of {identifier}: {error}")
 
-    kept = [(expiry, old) for expiry, old in kept if expiry > time.time() + longest_step]
-    call(token)
-    calls += 1
-    # The oldest that lives: after a rotation one by the key before.
-    if kept:
-        calls_by_older_keys += key_identifier(kept[0][1]) != identifier
-        call(kept[0][1])
+    kept = [(expiry, old) for expiry, old in kept if expiry > time.time() + 5]
+    # After a rotation the oldest is by the key before.
+    for token in (token, *(old for _, old in kept[:1])):
         calls += 1
-    time.sleep(0.05)
+        calls_by_older_keys += key_identifier(token) != identifier
+        call(token)
+    return token
+
+
+def rounds_until(what, is_so):
+    end = time.monotonic() + 30
+    while not is_so():
+        token = round()
+        if time.monotonic() > end:
+            return differs(f"not within 30 s: {what}")
+
+
+round()
+for number in range(1, steps + 1):
+    set_clock(number * step)
+    for _ in range(3):
+        token = round()
+    if number in published_by:
+        rounds_until("the next key is published", lambda: len(published) >= published_by[number])
+    if number in signing_by:
+        rounds_until("the next key signs", lambda: len(signed) >= signing_by[number])
+    # The state of revocations comes every five seconds however fast the clock goes. When it has come, a call passes that
+    # accepts none that is old.
+    if number % 5 == 0 and token:
+        rounds_until("the state is new", lambda: ask("POST", service, Authorization=f"Bearer {token}")[0] == 200)
 
 print(
     json.dumps(
@@ -132,7 +154,6 @@ print(
             "keys": len(signed),
             "tokens": tokens,
         }
-    ),
-    flush=True,
+    )
 )
 sys.exit(1 if differences else 0)

@@ -13,21 +13,30 @@ struct TokenServices {
     /// Further environment of the services.
     var environment: [String: String] = [:]
 
-    /// Copies the demo service and registers the copy as a workload.
-    func register(_ name: String) async throws {
+    /// Gives the demo service a path of its own and registers that as a workload.
+    func register(_ name: String, ttl: String = "4h") async throws {
         let path = self.deployment.directory.path(name)
-        try FileManager.default.copyItem(atPath: Programs.demoService, toPath: path)
-        try await self.deployment.register("/\(name)", selector: "unix:path:\(path)", "--x509-svid-ttl", "3h")
+        let copy = self.deployment.directory.path("demo-service")
+        if !FileManager.default.fileExists(atPath: copy) {
+            try FileManager.default.copyItem(atPath: Programs.demoService, toPath: copy)
+        }
+        // The same file under many names: each process is known by the one it was started by.
+        try FileManager.default.linkItem(atPath: copy, toPath: path)
+        try await self.deployment.register("/\(name)", selector: "unix:path:\(path)", "--x509-svid-ttl", ttl)
     }
 
     /// Registers `payments` and its callers, and grants them both scopes.
-    func registerPayments(callers: [String], maxLifetime: String = "15m") async throws {
+    ///
+    /// - Parameter shortLived: The callers whose X.509-SVIDs live for an hour; others live for four.
+    func registerPayments(
+        callers: [String], shortLived: Set<String> = [], maxLifetime: String = "15m"
+    ) async throws {
         try await self.register("payments")
         try await self.deployment.signet(
             "service", "create", "--name", "payments", "--spiffe-id", self.deployment.id("/payments"), "--owner", "team"
         )
         for caller in callers {
-            try await self.register(caller)
+            try await self.register(caller, ttl: shortLived.contains(caller) ? "1h" : "4h")
             try await self.deployment.signet(
                 "grant", "create", "--from", self.deployment.id("/\(caller)"), "--to", "payments", "--scope",
                 "payments:create", "--scope", "payments:read", "--max-lifetime", maxLifetime, "--reason", "test")
