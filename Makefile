@@ -52,10 +52,11 @@ build-tests: build
 	$(SWIFT) build -c $(CONFIGURATION) --product signet-example-services
 	$(SWIFT) build -c $(CONFIGURATION) --product signetPackageTests
 
-check: ## Format, layering, and a test for every rule of the standards, without building
+check: ## Format, layering, and a test for every rule and requirement, without building
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
 	Tests/Checks/layers.sh
 	Tests/Checks/standards.py check
+	Tests/Checks/tokens.py
 
 format: ## Rewrite the sources to the house format
 	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
