@@ -151,6 +151,18 @@ struct X509SVIDRequestTests {
         #expect(throws: X509SVIDRequestError.tooManyNames(limit: 256)) { try X509SVIDRequest(parsing: more) }
     }
 
+    @Test("a signature with bits that do not count is refused")
+    func unusedBits() throws {
+        var request = try X509SVIDRequest.make(key: self.key, id: nil)
+        let whole = try DER.parse(request[...])
+        guard case .constructed(let parts) = whole.content else { throw X509SVIDRequestError.malformed }
+        // The signature is the last: BIT STRING, length, how many bits of the last byte do not count.
+        let signature = try #require(Array(parts).last).encodedBytes.startIndex
+        #expect(request[signature] == 0x03 && request[signature + 2] == 0)
+        request[signature + 2] = 1
+        #expect(throws: X509SVIDRequestError.malformed) { try X509SVIDRequest(parsing: request) }
+    }
+
     @Test("no changed, cut or repeated bytes trap or are taken for a request")
     func mutations() throws {
         let seeds = [

@@ -30,6 +30,7 @@ package struct X509SVIDRequest: Sendable {
     package init(parsing der: [UInt8]) throws(X509SVIDRequestError) {
         guard der.count <= Self.maxBytes else { throw .tooLong(maxBytes: Self.maxBytes) }
         let request = try Self.request(der)
+        guard Self.hasWholeSignature(der) else { throw .malformed }
         guard request.version == .v1 else { throw .unsupportedVersion }
         try Self.checkKey(request.publicKey)
         guard Self.signatureAlgorithms.contains(request.signatureAlgorithm) else { throw .unsupportedSignature }
@@ -99,6 +100,15 @@ package struct X509SVIDRequest: Sendable {
         } catch {
             throw .malformed
         }
+    }
+
+    /// Whether the signature is a string of whole bytes.
+    ///
+    /// That is not looked at when a request is parsed; what is not signed could be changed by anyone.
+    private static func hasWholeSignature(_ der: [UInt8]) -> Bool {
+        guard let whole = DERElement(startOf: der[...]) else { return false }
+        let parts = Array(DERElement.elements(in: whole.content))
+        return parts.count == 3 && parts[2].content.first == 0
     }
 
     private static func names(
