@@ -22,11 +22,20 @@ struct OrdersCommand: AsyncParsableCommand {
     @Option(help: "The TCP port of payments.")
     var paymentsPort: UInt16
 
+    @Option(help: "How old a connection to payments becomes, in seconds.")
+    var connectionAge = 60
+
+    func validate() throws {
+        guard (1...86_400).contains(self.connectionAge) else {
+            throw ValidationError("--connection-age is from 1 to 86400 seconds.")
+        }
+    }
+
     func run() async throws {
         let source = try X509Source.ofThisProcess()
         let payments = try PaymentsClient(
             address: self.paymentsAddress, port: Int(self.paymentsPort), source: source,
-            policy: .exactly(self.payments.id))
+            policy: .exactly(self.payments.id), connectionSeconds: self.connectionAge)
         let server = OrdersServer.application(
             address: self.options.address, port: Int(self.options.port), source: source,
             policy: .exactly(self.options.authorize.id), payments: payments

@@ -8,22 +8,21 @@ import ServiceLifecycle
 
 /// How `orders` calls `payments`.
 package struct PaymentsClient: Service {
-    /// How long to wait before a call is made again.
-    private static let delays: [Duration] = [.zero, .milliseconds(50), .milliseconds(250), .seconds(1)]
-
-    private let client: GRPCClient<HTTP2ClientTransport.Posix>
+    private let client: GRPCClient<SPIFFEClientTransport>
 
     /// - Parameters:
     ///   - source: Who calls.
     ///   - policy: Who `payments` is.
+    ///   - connectionSeconds: How old a connection becomes: `payments` sees a new identity on the next one.
     ///   - now: The time at which certificates are judged.
     package init(
         address: String = "127.0.0.1", port: Int, source: any X509SVIDSource, policy: PeerPolicy,
-        now: @escaping @Sendable () -> Date = { Date() }
+        connectionSeconds: Int, now: @escaping @Sendable () -> Date = { Date() }
     ) throws {
         self.client = GRPCClient(
             transport: try .spiffe(
-                target: .ipv4(address: address, port: port), source: source, policy: policy, now: now))
+                target: .ipv4(address: address, port: port), source: source, policy: policy, now: now,
+                connectionAge: ConnectionAge(maximum: .seconds(connectionSeconds))))
     }
 
     package func run() async throws {
@@ -34,24 +33,10 @@ package struct PaymentsClient: Service {
         }
     }
 
-    /// Charges for an order, again where nobody answers: a second charge for an order changes nothing.
-    ///
-    /// A call that meets the end of its connection fails, or waits in vain for the time it has.
     func charge(_ charge: Charge) async throws -> Receipt {
-        for delay in Self.delays {
-            do {
-                return try await self.charge(charge, timeout: .seconds(2))
-            } catch let error as RPCError where [.unavailable, .deadlineExceeded, .cancelled].contains(error.code) {
-                try await Task.sleep(for: delay)
-            }
-        }
-        return try await self.charge(charge, timeout: .seconds(20))
-    }
-
-    private func charge(_ charge: Charge, timeout: Duration) async throws -> Receipt {
         var options = CallOptions.defaults
-        options.timeout = timeout
-        // Between two connections a call waits for the next one.
+        options.timeout = .seconds(20)
+        // Also before this service has its identity, and while payments is restarted.
         options.waitForReady = true
         return try await self.client.unary(
             request: ClientRequest(message: charge), descriptor: PaymentsServer.charge,

@@ -13,20 +13,11 @@ struct PaymentsCommand: AsyncParsableCommand {
 
     @OptionGroup var options: ServiceOptions
 
-    @Option(help: "How old a connection becomes, in seconds.")
-    var connectionAge = 60
-
-    func validate() throws {
-        guard (1...86_400).contains(self.connectionAge) else {
-            throw ValidationError("--connection-age is from 1 to 86400 seconds.")
-        }
-    }
-
     func run() async throws {
         let source = try X509Source.ofThisProcess()
         let server = PaymentsServer(
             address: self.options.address, port: Int(self.options.port), source: source,
-            policy: .exactly(self.options.authorize.id), connectionSeconds: self.connectionAge
+            policy: .exactly(self.options.authorize.id)
         ) { port in say("payments: serving on \(self.options.address):\(port)") }
         try await ServiceGroup(
             services: [source, server], gracefulShutdownSignals: [.sigterm, .sigint],

@@ -16,20 +16,15 @@ package struct PaymentsServer: Service {
     /// - Parameters:
     ///   - source: Who this service is.
     ///   - policy: Who may charge.
-    ///   - connectionSeconds: How old a connection becomes: callers see a new identity on the next one.
     ///   - now: The time at which certificates are judged.
     ///   - onListening: Told the port.
     package init(
         address: String = "127.0.0.1", port: Int = 0, source: any X509SVIDSource, policy: PeerPolicy,
-        connectionSeconds: Int, now: @escaping @Sendable () -> Date = { Date() },
+        now: @escaping @Sendable () -> Date = { Date() },
         onListening: @escaping @Sendable (_ port: Int) -> Void
     ) {
         self.transport = SPIFFEServerTransport(
-            address: .ipv4(host: address, port: port), source: source, policy: policy, now: now,
-            config: .defaults {
-                $0.connection.maxAge = .seconds(connectionSeconds)
-                $0.connection.maxGraceTime = .seconds(30)
-            })
+            address: .ipv4(host: address, port: port), source: source, policy: policy, now: now)
         self.onListening = onListening
     }
 

@@ -31,12 +31,12 @@ struct ExampleServicesRotate {
             try await deployment.register("/\(name)", selector: services.selector(name), "--x509-svid-ttl", "4")
         }
         let payments = try services.start(
-            "payments", ["payments", "--authorize", deployment.id("/orders"), "--connection-age", "1"])
+            "payments", ["payments", "--authorize", deployment.id("/orders")])
         let orders = try services.start(
             "orders",
             [
                 "orders", "--authorize", deployment.id("/customer"), "--payments", deployment.id("/payments"),
-                "--payments-port", try await self.port(of: payments),
+                "--payments-port", try await self.port(of: payments), "--connection-age", "1",
             ])
         let customer = try services.start(
             "customer",
@@ -47,7 +47,7 @@ struct ExampleServicesRotate {
         let summary = try JSONDecoder().decode(
             Shopping.self, from: Data(try await customer.line(containing: "{").utf8))
         #expect(await customer.waitForEnd() == 0, "\(customer.log)")
-        #expect(summary.failures == 0, "\(customer.log)")
+        #expect(summary.failures == 0, "\(customer.log)\n\(orders.log)")
         #expect(summary.customers == [deployment.id("/customer")])
         #expect(summary.payers == [deployment.id("/orders")])
         #expect(summary.customer_certificates >= Self.rotations)

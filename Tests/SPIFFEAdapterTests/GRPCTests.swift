@@ -3,6 +3,7 @@ import GRPCNIOTransportHTTP2Posix
 import SPIFFE
 import SPIFFEGRPC
 import SPIFFETLS
+import Synchronization
 import TestSupport
 import Testing
 
@@ -31,20 +32,22 @@ struct GRPCTests {
 
     private func withClient(
         _ port: Int, _ source: any X509SVIDSource, _ policy: PeerPolicy = .exactly(Fixture.payments),
-        _ body: (GRPCClient<HTTP2ClientTransport.Posix>) async throws -> Void
+        connectionAge: ConnectionAge? = nil,
+        _ body: (GRPCClient<SPIFFEClientTransport>) async throws -> Void
     ) async throws {
         try await withGRPCClient(
-            transport: .spiffe(target: .ipv4(address: "127.0.0.1", port: port), source: source, policy: policy)
+            transport: .spiffe(
+                target: .ipv4(address: "127.0.0.1", port: port), source: source, policy: policy,
+                connectionAge: connectionAge)
         ) { try await body($0) }
     }
 
     private func ask(
-        _ client: GRPCClient<HTTP2ClientTransport.Posix>, timeout: Duration = .seconds(10)
+        _ client: GRPCClient<SPIFFEClientTransport>, timeout: Duration = .seconds(10), waitForReady: Bool = true
     ) async throws -> String {
         var options = CallOptions.defaults
         options.timeout = timeout
-        // Between two connections a call waits for the next one.
-        options.waitForReady = true
+        options.waitForReady = waitForReady
         return try await client.unary(
             request: ClientRequest(message: "who am I"), descriptor: WhoAmI.method, serializer: Text(),
             deserializer: Text(), options: options
@@ -199,11 +202,87 @@ struct GRPCTests {
             }
         }
     }
+
+    @Test("a client's connections are replaced at an age, and calls that do not wait for connections never fail")
+    func clientAge() async throws {
+        let seen = Recorded<String>()
+        let age = ConnectionAge(maximum: .milliseconds(20), grace: .seconds(5))
+        try await self.withServer(seen: seen) { port async throws in
+            try await self.withClient(port, self.fixture.orders, connectionAge: age) { client async throws in
+                #expect(try await self.ask(client) == Fixture.orders.uri)
+                for identities in 2...20 {
+                    try self.fixture.rotate()
+                    try await withThrowingDiscardingTaskGroup { group in
+                        for _ in 1...4 {
+                            group.addTask { () async throws in
+                                while Set(seen.values).count < identities {
+                                    #expect(try await self.ask(client, waitForReady: false) == Fixture.orders.uri)
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("when a server ends a connection, calls begin on another one at once, and a stream of the old one goes on")
+    func goAway() async throws {
+        let seen = Recorded<String>()
+        let orders = AskedSource(self.fixture.orders)
+        let age = ConnectionAge(maximum: .milliseconds(400), grace: .seconds(20))
+        try await self.withServer(connectionAge: age, seen: seen) { port async throws in
+            try await self.withClient(port, orders) { client async throws in
+                #expect(try await self.ask(client) == Fixture.orders.uri)
+                let request = StreamingClientRequest<String> { writer in
+                    try await writer.write("first")
+                    try self.fixture.rotate()
+                    // This stream keeps the connection that is to end; the next one is made meanwhile.
+                    // A connection asks for its certificate, and for the bundles that its peer is judged by.
+                    _ = await orders.questions.first { $0 == 3 }
+                    let answer = try await self.ask(client, waitForReady: false)
+                    #expect(answer == Fixture.orders.uri)
+                    try await writer.write("second")
+                }
+                let answers = try await client.bidirectionalStreaming(
+                    request: request, descriptor: WhoAmI.echo, serializer: Text(), deserializer: Text(),
+                    options: .defaults
+                ) { response in
+                    try await response.messages.reduce(into: []) { $0.append($1) }
+                }
+                #expect(answers == ["first", "second"])
+                #expect(Set(seen.values).count == 2)
+            }
+        }
+    }
+}
+
+/// A source that tells when it is asked, and how many times it was.
+private final class AskedSource: X509SVIDSource {
+    let questions: AsyncStream<Int>
+    private let source: any X509SVIDSource
+    private let count = Mutex(0)
+    private let continuation: AsyncStream<Int>.Continuation
+
+    init(_ source: any X509SVIDSource) {
+        self.source = source
+        (self.questions, self.continuation) = AsyncStream.makeStream()
+    }
+
+    func current() throws -> X509Identity {
+        self.continuation.yield(
+            self.count.withLock {
+                $0 += 1
+                return $0
+            })
+        return try self.source.current()
+    }
 }
 
 /// Answers with the SPIFFE ID of who asks.
 struct WhoAmI: RegistrableRPCService {
     static let method = MethodDescriptor(fullyQualifiedService: "test.WhoAmI", method: "Ask")
+    static let echo = MethodDescriptor(fullyQualifiedService: "test.WhoAmI", method: "Echo")
 
     let seen: Recorded<String>
     var credentials = Recorded<[String]>()
@@ -217,6 +296,12 @@ struct WhoAmI: RegistrableRPCService {
             let answer = context.spiffePeer?.id.uri ?? "nobody"
             return StreamingServerResponse { writer in
                 try await writer.write(answer)
+                return [:]
+            }
+        }
+        router.registerHandler(forMethod: Self.echo, deserializer: Text(), serializer: Text()) { request, _ in
+            StreamingServerResponse { writer in
+                for try await message in request.messages { try await writer.write(message) }
                 return [:]
             }
         }

@@ -55,13 +55,13 @@ struct HourOfRotationTests {
     ) async throws {
         let ports = Ports()
         let server = PaymentsServer(
-            source: payments.source, policy: .exactly(try ca.id(orders.path)), connectionSeconds: 1, now: ca.time.clock
+            source: payments.source, policy: .exactly(try ca.id(orders.path)), now: ca.time.clock
         ) { ports.add($0) }
         try await self.running([server]) {
             let port = await ports.next() ?? 0
             let client = try PaymentsClient(
                 port: port, source: orders.source,
-                policy: .exactly(try ca.id(payments.path)), now: ca.time.clock)
+                policy: .exactly(try ca.id(payments.path)), connectionSeconds: 1, now: ca.time.clock)
             let application = OrdersServer.application(
                 source: orders.source, policy: .exactly(try ca.id(customer.path)), payments: client, now: ca.time.clock
             ) { ports.add($0) }

@@ -47,7 +47,7 @@ struct GRPCTests {
 
     private func withClient(
         _ port: Int, as source: TestServices.Identity? = nil, interceptors: [any ClientInterceptor] = [],
-        _ body: (GRPCClient<HTTP2ClientTransport.Posix>) async throws -> Void
+        _ body: (GRPCClient<SPIFFEClientTransport>) async throws -> Void
     ) async throws {
         try await withGRPCClient(
             transport: .spiffe(
@@ -58,7 +58,7 @@ struct GRPCTests {
     }
 
     private func call(
-        _ client: GRPCClient<HTTP2ClientTransport.Posix>, _ method: MethodDescriptor, authorization: [String] = []
+        _ client: GRPCClient<SPIFFEClientTransport>, _ method: MethodDescriptor, authorization: [String] = []
     ) async throws -> String {
         var options = CallOptions.defaults
         options.waitForReady = true
