@@ -25,6 +25,7 @@ public struct AuthorizationInterceptor: ServerInterceptor {
     private let exempt: Set<MethodDescriptor>
 
     /// - Parameters:
+    ///   - validator: Judges the tokens.
     ///   - rules: What each method demands.
     ///   - exempt: Methods that demand nothing, each named by itself; a method with a rule is never exempt.
     public init(

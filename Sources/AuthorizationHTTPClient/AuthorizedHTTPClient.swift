@@ -22,6 +22,7 @@ public struct AuthorizedHTTPClient: Sendable {
 
     /// - Parameters:
     ///   - client: Shut down by whoever made it.
+    ///   - tokens: Where the token comes from.
     ///   - request: The service and the scopes that are needed there.
     public init(_ client: SPIFFEHTTPClient, tokens: TokenSource, for request: TokenRequest) {
         self.client = client
@@ -31,8 +32,10 @@ public struct AuthorizedHTTPClient: Sendable {
 
     /// Sends a request with a token and returns the head of its response, whose body is then read.
     ///
-    /// - Parameter timeout: As `SPIFFEHTTPClient.execute(_:timeout:)` has it; the time for a token comes on top.
-    /// - Throws: What ``TokenSource/token(for:)`` throws, when nothing is sent; what the client throws.
+    /// - Parameters:
+    ///   - request: What is sent, but for its `Authorization`.
+    ///   - timeout: As `SPIFFEHTTPClient.execute(_:timeout:)` has it; the time for a token comes on top.
+    /// - Throws: What `TokenSource.token(for:)` throws, when nothing is sent; what the client throws.
     public func execute(_ request: HTTPClientRequest, timeout: TimeAmount) async throws -> HTTPClientResponse {
         var request = request
         let (token, svid) = try await self.tokens.presentable(self.request)

@@ -16,7 +16,9 @@ public struct AuthorizationMiddleware<Context: AuthorizedRequestContext>: Router
     private let rule: RequestRule<Context>?
     private let realm: String
 
-    /// - Parameter rule: Nil refuses everybody.
+    /// - Parameters:
+    ///   - validator: Judges the tokens.
+    ///   - rule: Nil refuses everybody.
     public init(_ validator: TokenValidator, rule: RequestRule<Context>?) {
         self.validator = validator
         self.rule = rule

@@ -21,7 +21,10 @@ public final class AuthorizedRouter<Context: AuthorizedRequestContext>: RouterMe
     /// The routes that were exempted, as `GET /healthz`: for the test that pins them.
     public private(set) var exemptRoutes: [String] = []
 
-    /// - Parameter validator: Judges the tokens of all routes.
+    /// - Parameters:
+    ///   - context: The type of the requests' contexts.
+    ///   - validator: Judges the tokens of all routes.
+    ///   - options: As of a `Router`.
     public init(context: Context.Type = Context.self, validator: TokenValidator, options: RouterOptions = []) {
         self.router = Router(context: context, options: options)
         self.validator = validator
@@ -30,9 +33,10 @@ public final class AuthorizedRouter<Context: AuthorizedRequestContext>: RouterMe
     /// Routes that need each of these scopes.
     ///
     /// - Parameters:
+    ///   - scopes: At least one.
     ///   - whenStale: What happens when the state of revocations is too old. Default: the call is refused.
     ///   - mode: Default: the rule is enforced.
-    ///   - or: A rule of the service beside the scopes; see ``RequestRule/orAllows``. Default: none.
+    ///   - orAllows: A rule of the service beside the scopes; see ``RequestRule/orAllows``. Default: none.
     public func requireScopes(
         all scopes: Scope..., whenStale: StalenessRule = .refuse, mode: RouteRule.Mode = .enforce,
         or orAllows: RequestRule<Context>.Owner? = nil

@@ -18,6 +18,7 @@ public struct RequestRule<Context: RequestContext>: Sendable {
     public let orAllows: Owner?
 
     /// - Parameters:
+    ///   - scopes: What the token must have.
     ///   - whenStale: Default: the call is refused.
     ///   - mode: Default: the rule is enforced.
     ///   - orAllows: Default: only the scopes count.

@@ -44,6 +44,7 @@ public final class JWKSetState: TokenStateSource, Service {
     /// - Parameters:
     ///   - issuer: As in the `iss` of tokens.
     ///   - url: The `jwks_uri` of its metadata.
+    ///   - client: By which the keys are fetched.
     ///   - keptFor: Default: an hour.
     ///   - logger: Told when fetching fails and when it succeeds again.
     public convenience init(

@@ -31,7 +31,9 @@ public struct OAuthClientAuthentication: Sendable {
 
     /// By a JWT-SVID whose only audience is the issuer (`spiffe_jwt`).
     ///
-    /// - Parameter selection: Whose, where a request does not say. Default: the first.
+    /// - Parameters:
+    ///   - source: Where the JWT-SVID comes from.
+    ///   - selection: Whose, where a request does not say. Default: the first.
     public static func jwtSVID(
         _ source: JWTSource, selection: SVIDSelection = .first
     ) -> OAuthClientAuthentication {

@@ -39,7 +39,9 @@ public final class OAuthDiscovery: Sendable {
     private let state = Mutex(State())
     private let flights = SingleFlight<OnlyOne, OAuthIssuerMetadata>()
 
-    /// - Parameter issuer: As in the `iss` of its tokens: an `https` URL, to which the document must be equal.
+    /// - Parameters:
+    ///   - issuer: As in the `iss` of its tokens: an `https` URL, to which that of the document must be equal.
+    ///   - client: By which the document is fetched.
     public convenience init(issuer: String, client: OAuthHTTPClient) {
         self.init(issuer: issuer, client: client, instants: .system)
     }

@@ -42,6 +42,8 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
     /// - Parameters:
     ///   - issuer: As in its metadata: the audience of assertions.
     ///   - tokenEndpoint: The `token_endpoint` of its metadata.
+    ///   - client: By which tokens are asked for.
+    ///   - authentication: How this service says who it is.
     public init(
         issuer: String, tokenEndpoint: String, client: OAuthHTTPClient, authentication: OAuthClientAuthentication
     ) {

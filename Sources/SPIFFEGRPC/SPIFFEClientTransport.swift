@@ -48,6 +48,7 @@ public final class SPIFFEClientTransport: ClientTransport {
     private let event: AsyncStream<Event>.Continuation
 
     /// - Parameters:
+    ///   - target: The name or address of the server.
     ///   - source: Where the SVID and the bundles come from; asked at every connection.
     ///   - policy: Which servers are called.
     ///   - now: The time at which certificates are judged. Default: the clock of this machine.
@@ -55,6 +56,7 @@ public final class SPIFFEClientTransport: ClientTransport {
     ///     after that. Default: as old as it likes.
     ///   - revokedPeers: The servers whose connections are refused and ended. Default: nobody's.
     ///   - config: How gRPC is spoken.
+    ///   - resolverRegistry: Who finds the addresses of the target. Default: DNS and the addresses that targets have.
     ///   - serviceConfig: How calls are balanced and retried where the name says nothing of it.
     /// - Throws: `RuntimeError` where there is no resolver for the target.
     public init(

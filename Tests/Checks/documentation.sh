@@ -8,6 +8,8 @@ cd "$(dirname "$0")/../.."
 build=$1
 output=${2:-}
 libraries="JOSE SPIFFE WorkloadAPI SPIFFETLS SPIFFEGRPC SPIFFEHummingbird SPIFFEHTTPClient SPIFFEFederation SPIFFETesting"
+libraries+=" AccessTokens ServiceAuthorization AuthorizationHummingbird AuthorizationGRPC AuthorizationHTTPClient"
+libraries+=" AuthorizationOAuth"
 [ -d "$build/Modules" ] || { echo "$build has no modules: build the tests first"; exit 1; }
 
 work=$(mktemp -d)

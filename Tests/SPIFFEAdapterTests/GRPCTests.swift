@@ -69,7 +69,7 @@ struct GRPCTests {
             receivedFromWorkloadAPI: self.fixture.authority.jwt(sub: Fixture.orders.uri, aud: ["payments"]))
         let credentials = Recorded<[String]>()
         try await self.withServer(credentials: credentials) { port async throws in
-            let transport = try HTTP2ClientTransport.Posix.spiffe(
+            let transport = try SPIFFEClientTransport.spiffe(
                 target: .ipv4(address: "127.0.0.1", port: port), source: self.fixture.orders,
                 policy: .exactly(Fixture.payments))
             try await withGRPCClient(transport: transport, interceptors: [JWTSVIDInterceptor { svid }]) {
@@ -88,7 +88,7 @@ struct GRPCTests {
     func noToken() async throws {
         let seen = Recorded<String>()
         try await self.withServer(seen: seen) { port async throws in
-            let transport = try HTTP2ClientTransport.Posix.spiffe(
+            let transport = try SPIFFEClientTransport.spiffe(
                 target: .ipv4(address: "127.0.0.1", port: port), source: self.fixture.orders,
                 policy: .exactly(Fixture.payments))
             try await withGRPCClient(
@@ -115,7 +115,7 @@ struct GRPCTests {
                 },
             ]
             for interceptors in [interceptors, []] {
-                let transport = try HTTP2ClientTransport.Posix.spiffe(
+                let transport = try SPIFFEClientTransport.spiffe(
                     target: .ipv4(address: "127.0.0.1", port: port), source: self.fixture.orders,
                     policy: .exactly(Fixture.payments))
                 try await withGRPCClient(transport: transport, interceptors: interceptors) { client async throws in

@@ -74,8 +74,10 @@ public struct RevocationState: Sendable {
     /// What is revoked about an X.509-SVID; nil when nothing is.
     ///
     /// - Parameters:
+    ///   - id: The SPIFFE ID of the SVID.
     ///   - certificateSerial: In lower-case hexadecimal without leading zeros.
     ///   - issuedAt: When the certificate was issued; its `notBefore`, where nothing better is known.
+    ///   - now: The wall-clock time; a revocation ends.
     public func target(
         revokingCertificateOf id: SPIFFEID, certificateSerial: String, issuedAt: Date, now: Date
     ) -> Revocation.Target? {

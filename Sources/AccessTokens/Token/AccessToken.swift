@@ -17,6 +17,7 @@ public struct AccessToken: Hashable, Sendable {
     /// then what ``check(from:keys:rules:revocations:now:)`` checks. No I/O, no clock.
     ///
     /// - Parameters:
+    ///   - token: A JWS in compact form, without the scheme of a header.
     ///   - peer: The other end of the connection on which the token came; never what a header says.
     ///   - keys: The issuer's signing keys.
     ///   - rules: What this service demands.

@@ -30,7 +30,9 @@ public final class AgentTokenState: TokenStateSource, Service {
 
     /// Creates a source that holds nothing until ``run()`` has received something.
     ///
-    /// - Parameter logger: Told when the stream fails and when it is back.
+    /// - Parameters:
+    ///   - client: The socket of the agent.
+    ///   - logger: Told when the stream fails and when it is back.
     public convenience init(
         client: WorkloadAPIClient, logger: Logger = Logger(label: "signet.token-state")
     ) {

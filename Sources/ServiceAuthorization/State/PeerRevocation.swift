@@ -13,7 +13,9 @@ public struct PeerRevocation: Service {
     private let peers: RevokedPeers
     private let now: @Sendable () -> Date
 
-    /// - Parameter peers: Also given to the servers and clients of this process.
+    /// - Parameters:
+    ///   - state: Run as a service of its own.
+    ///   - peers: Also given to the servers and clients of this process.
     public init(state: AgentTokenState, peers: RevokedPeers) {
         self.init(state: state, peers: peers, instants: .system)
     }

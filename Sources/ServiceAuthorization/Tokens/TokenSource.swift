@@ -39,8 +39,10 @@ public final class TokenSource: Sendable {
     private let lives = Mutex<[TokenRequest: TokenLife]>([:])
     private let flights = SingleFlight<TokenRequest, IssuedAccessToken>()
 
-    /// - Parameter identity: By which services are called; needed where one of them demands tokens that are bound to the
-    ///   certificate. Default: none, and ``certificateReplaced()`` is to be called.
+    /// - Parameters:
+    ///   - issuer: Who is asked for tokens.
+    ///   - identity: By which services are called; needed where one of them demands tokens that are bound to the
+    ///     certificate. Default: none, and ``certificateReplaced()`` is to be called.
     public convenience init(issuer: any AccessTokenIssuer, identity: (any X509SVIDSource)? = nil) {
         self.init(issuer: issuer, identity: identity, instants: .system) { SystemRandomNumberGenerator() }
     }

@@ -21,6 +21,7 @@ public struct RouteRule: Sendable {
     public let mode: Mode
 
     /// - Parameters:
+    ///   - scopes: What the token must have.
     ///   - whenStale: Default: the call is refused.
     ///   - mode: Default: the rule is enforced.
     ///   - orAllows: Default: only the scopes count.

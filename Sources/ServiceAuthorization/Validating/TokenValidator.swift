@@ -5,7 +5,7 @@ import Synchronization
 
 /// Judges the tokens of incoming calls: signature, issuer, audience, time, binding to the peer, revocation, scope.
 ///
-/// Costs no call to anybody: keys and revocations come from the ``TokenStateSource``, which is up to date or says how old
+/// Costs no call to anybody: keys and revocations come from the `TokenStateSource`, which is up to date or says how old
 /// it is. A token that was validated is kept, so that the next call with it costs a hash instead of a signature; time,
 /// revocation, key and binding are checked at every call all the same. Each decision is recorded once.
 ///
