@@ -26,6 +26,21 @@ extension ControlPlane {
         }
     }
 
+    /// Runs what records its successes itself, and records a refusal.
+    func recordingRefusal<Value>(
+        _ kind: AuditEvent.Kind, _ call: Call, _ body: () async throws -> Value
+    ) async throws -> Value {
+        var event = self.event(kind, call)
+        let start = ContinuousClock.now
+        do {
+            return try await body()
+        } catch {
+            event.reason = Self.reason(error)
+            self.record(event, .refused, since: start)
+            throw error
+        }
+    }
+
     /// The same for one item of a batch.
     func recordingItem<Value, Refusal: RecordedRefusal>(
         _ kind: AuditEvent.Kind, _ call: Call, _ body: (inout AuditEvent) -> Result<Value, Refusal>

@@ -1,5 +1,6 @@
 import AccessGrants
 import AccessTokens
+import Audit
 import ControlPlaneProtos
 import FoundationEssentials
 import GRPCCore
@@ -15,16 +16,26 @@ struct AccessService: Sendable {
     let plane: ControlPlane
 
     func register(in routes: inout ControlPlaneRoutes) {
-        routes.unary(AccessMethods.createService, self.createService)
+        routes.unary(AccessMethods.createService) { request, call in
+            try await self.plane.recordingRefusal(.service, call) { try await self.createService(request, call) }
+        }
         routes.unary(AccessMethods.listServices, self.listServices)
         routes.unary(AccessMethods.getService, self.getService)
-        routes.unary(AccessMethods.deleteService, self.deleteService)
-        routes.unary(AccessMethods.createGrant, self.createGrant)
+        routes.unary(AccessMethods.deleteService) { request, call in
+            try await self.plane.recordingRefusal(.service, call) { try await self.deleteService(request, call) }
+        }
+        routes.unary(AccessMethods.createGrant) { request, call in
+            try await self.plane.recordingRefusal(.grant, call) { try await self.createGrant(request, call) }
+        }
         routes.unary(AccessMethods.listGrants, self.listGrants)
         routes.unary(AccessMethods.getGrant, self.getGrant)
-        routes.unary(AccessMethods.deleteGrant, self.deleteGrant)
+        routes.unary(AccessMethods.deleteGrant) { request, call in
+            try await self.plane.recordingRefusal(.grant, call) { try await self.deleteGrant(request, call) }
+        }
         routes.unary(AccessMethods.testGrant, self.testGrant)
-        routes.unary(AccessMethods.applyPolicy, self.applyPolicy)
+        routes.unary(AccessMethods.applyPolicy) { request, call in
+            try await self.plane.recordingRefusal(.grant, call) { try await self.applyPolicy(request, call) }
+        }
     }
 
     // MARK: Services

@@ -1,3 +1,4 @@
+import Audit
 import ControlPlaneProtos
 import FoundationEssentials
 import GRPCCore
@@ -95,6 +96,12 @@ struct AccessAdministrationTests {
             }
             #expect(answer.code == .invalidArgument)
             #expect(answer.message.hasPrefix(item.message), "\(answer.message)")
+            // Recorded once, and no service; who asks rightly is served.
+            #expect(plane.audit.events.map(\.decision) == [.refused])
+            #expect(plane.audit.events.map(\.kind) == [.service])
+            #expect(plane.audit.events.map(\.reason) == ["invalid_argument"])
+            _ = try await plane.local { try await $0.createService("payments") }
+            #expect(plane.audit.events.map(\.decision) == [.refused, .changed])
         }
     }
 
@@ -123,6 +130,15 @@ struct AccessAdministrationTests {
             }
             #expect(answer.code == .invalidArgument)
             #expect(answer.message.hasPrefix(item.message), "\(answer.message)")
+            // Recorded once, and no grant; who asks rightly is served.
+            #expect(plane.audit.events.map(\.decision) == [.changed, .refused])
+            #expect(plane.audit.events.last?.kind == .grant)
+            #expect(plane.audit.events.last?.reason == "invalid_argument")
+            let grants = try await plane.local { client async throws in
+                _ = try await client.grant("/orders", "payments", ["a"])
+                return try await client.call(AccessMethods.listGrants, .init()).grants
+            }
+            #expect(grants.map(\.caller) == ["spiffe://example.org/orders"])
         }
     }
 

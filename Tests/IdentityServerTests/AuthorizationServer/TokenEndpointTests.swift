@@ -1,3 +1,4 @@
+import Audit
 import Authority
 import ControlPlaneProtos
 import Crypto
@@ -183,9 +184,11 @@ struct TokenEndpointTests {
             #expect(reply.headers["Cache-Control"] == ["no-store"])
             #expect(reply.headers["Pragma"] == ["no-cache"])
             #expect(reply.headers["WWW-Authenticate"] == [])
-            // One line about each, and others are served.
+            // One line about each, and one record; others are served.
             #expect(plane.log.text.split(separator: "\n").count { $0.contains("request refused") } == 1)
+            #expect(plane.tokenDecisions == [.refused])
             #expect(try await plane.post(wish, as: orders).status == 200)
+            #expect(plane.tokenDecisions == [.refused, .issued])
         }
     }
 
@@ -235,6 +238,8 @@ struct TokenEndpointTests {
                 #expect(reply.status == 400)
                 #expect(reply.error == "invalid_request")
             }
+            #expect(plane.tokenDecisions == Array(repeating: .refused, count: 4))
+            #expect(try await plane.post(wish, as: orders).status == 200)
             let query = try await plane.post(wish, to: "/oauth2/token?scope=a", as: orders)
             #expect(query.error == "invalid_request")
             let long = try await plane.post(wish.and("x", String(repeating: "x", count: 70_000)), as: orders)
@@ -255,6 +260,7 @@ struct TokenEndpointTests {
                 let assertion = try await plane.assertion("/orders", audience: audience)
                 #expect(try await plane.post(wish(with: assertion), as: nil).error == "invalid_client", "\(audience)")
             }
+            #expect(plane.tokenDecisions == Array(repeating: .refused, count: 3))
             let long = try await plane.assertion("/orders", ttl: 3_601)
             #expect(try await plane.post(wish(with: long), as: nil).error == "invalid_client")
             let right = try await plane.assertion("/orders")
@@ -321,6 +327,13 @@ struct TokenEndpointTests {
             #expect(try await plane.post(wish, as: next).status == 200)
             #expect(try await plane.post(wish(with: plane.assertion("/orders")), as: nil).status == 200)
         }
+    }
+}
+
+extension ControlPlaneUnderTest {
+    /// What the records say of each token that was asked for.
+    fileprivate var tokenDecisions: [AuditEvent.Decision] {
+        self.audit.events.filter { $0.kind == .accessToken }.map(\.decision)
     }
 }
 
