@@ -6,7 +6,9 @@ import Testing
 struct ScopeTests {
     @Test(
         "visible ASCII without quotation mark and backslash is a scope",
-        arguments: ["payments:create", "call:orders", "!", "#", "[", "]", "~", "a/b?c=d"])
+        arguments: [
+            "payments:create", "read:users", "call:orders", "gateway:orders", "!", "#", "[", "]", "~", "a/b?c=d",
+        ])
     func accepted(name: String) throws {
         #expect(try Scope(parsing: name).name == name)
     }

@@ -75,7 +75,7 @@ struct HummingbirdTests {
     /// Calls with the headers as they are given.
     private func call(
         _ url: String, _ method: HTTPMethod = .GET, as source: TestServices.Identity? = nil,
-        authorization: [String] = []
+        authorization: [String] = [], headers: [String: String] = [:]
     ) async throws -> Answer {
         try await withSPIFFEHTTPClient(
             source: source ?? self.services.orders, policy: .memberOf(self.services.policy)
@@ -83,6 +83,7 @@ struct HummingbirdTests {
             var request = HTTPClientRequest(url: url)
             request.method = method
             for value in authorization { request.headers.add(name: "Authorization", value: value) }
+            for (name, value) in headers { request.headers.add(name: name, value: value) }
             let response = try await client.execute(request, timeout: .seconds(10))
             if response.status != .ok, response.status != .notFound {
                 #expect(response.headers["Cache-Control"] == ["no-store"])
@@ -160,6 +161,24 @@ struct HummingbirdTests {
                 try await self.call("\(url)/either", authorization: ["Bearer \(right)"]) == self.invalid("expired"))
         }
         #expect(self.handled.values == ["GET /either"])
+    }
+
+    @Test("names in headers prove nothing: the caller is whom its certificate and its token name")
+    func namesInHeaders() async throws {
+        let bearer = "Bearer " + (try self.services.issuer.token())
+        let names = ["X-Service-Name": "orders", "X-Forwarded-Client-Cert": "URI=\(TestIssuer.orders)"]
+        let others = ["X-Service-Name": "thief", "X-Service-Scopes": "payments:admin"]
+        try await self.withServer { url async throws in
+            #expect(
+                try await self.call(
+                    "\(url)/either", as: self.services.thief, authorization: [bearer], headers: names)
+                    == self.invalid("peer_mismatch"))
+            #expect(
+                try await self.call("\(url)/either", authorization: [bearer], headers: others)
+                    == Answer(status: 200, challenge: nil, body: TestIssuer.orders))
+            #expect(
+                try await self.call("\(url)/owners/nobody", authorization: [bearer], headers: others).status == 403)
+        }
     }
 
     @Test("a token that is too long is refused, and nobody else is")

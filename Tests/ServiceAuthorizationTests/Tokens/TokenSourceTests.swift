@@ -68,6 +68,27 @@ struct TokenSourceTests {
         #expect(try await self.token() == "token-2")
     }
 
+    @Test("chance moves that point from 0.75 to 0.85: who began together does not come back together")
+    func jitter() async throws {
+        var refreshes: Set<Int> = []
+        for seed in 0..<200 {
+            let time = ManualInstants()
+            let issuer = ScriptedIssuer(time: time)
+            let source = TokenSource(issuer: issuer, instants: time.instants) { SeededRandom(seed: UInt64(seed)) }
+            _ = try await source.token(for: self.payments)
+            var seconds = 0
+            while issuer.calls.values.count == 1 {
+                seconds += 1
+                time.advance(by: .seconds(1))
+                _ = try await source.token(for: self.payments)
+            }
+            refreshes.insert(seconds)
+        }
+        #expect(refreshes.allSatisfy { (450...510).contains($0) })
+        // Nearly every second of the minute is somebody's.
+        #expect(refreshes.count > 45)
+    }
+
     @Test("a hundred callers at once make one request")
     func singleFlight() async throws {
         self.issuer.gate.publish(false)
