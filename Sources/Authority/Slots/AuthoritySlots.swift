@@ -10,7 +10,7 @@ import Rotation
 /// ```
 ///
 /// All of them are in the trust bundle; only the active one signs. A successor is *prepared*, and published at once, at
-/// `notAfter - min(life/2, 30 d)` of the active one; it is *activated* at `notAfter - min(life/6, 7 d)`. An *old* one is
+/// ``RotatingAuthority/successorDue`` of the active one; it is *activated* at `notAfter - min(life/6, 7 d)`. An *old* one is
 /// kept until it has expired, so that everything it signed stays valid, then *pruned*. There is no way back: an old
 /// authority never signs again, a clock that is set back makes nothing vanish.
 package struct AuthoritySlots<Authority: RotatingAuthority>: Sendable, Hashable {
@@ -34,10 +34,10 @@ package struct AuthoritySlots<Authority: RotatingAuthority>: Sendable, Hashable 
         let isActiveUsable = self.active.map { canSign($0) && $0.isValid(at: now) } ?? false
         if let prepared {
             guard canSign(prepared), now < prepared.expiresAt else { return .setAside }
-            if !isActiveUsable || self.isDue(RotationSchedule.activation, now) {
+            if !isActiveUsable || self.isDue(\.activationDue, now) {
                 return prepared.isValid(at: now) ? .activate : .setAside
             }
-        } else if !isActiveUsable || self.isDue(RotationSchedule.preparation, now) {
+        } else if !isActiveUsable || self.isDue(\.successorDue, now) {
             return .prepare
         }
         return self.old.contains { $0.prunedAt <= now } ? .prune : nil
@@ -46,8 +46,8 @@ package struct AuthoritySlots<Authority: RotatingAuthority>: Sendable, Hashable 
     /// The next moment at which a step is due, as long as no private key is lost; nil when there is no active authority.
     package var nextInstant: Date? {
         guard let active else { return nil }
-        let schedule = self.prepared == nil ? RotationSchedule.preparation : RotationSchedule.activation
-        return self.old.map(\.prunedAt).reduce(schedule(active.issuedAt, active.expiresAt), min)
+        let due = self.prepared == nil ? active.successorDue : active.activationDue
+        return self.old.map(\.prunedAt).reduce(due, min)
     }
 
     /// The moment at which the first of the old authorities has expired; nil when there is none.
@@ -102,8 +102,8 @@ package struct AuthoritySlots<Authority: RotatingAuthority>: Sendable, Hashable 
         return expired
     }
 
-    private func isDue(_ schedule: (Date, Date) -> Date, _ now: Date) -> Bool {
-        self.active.map { schedule($0.issuedAt, $0.expiresAt) <= now } ?? true
+    private func isDue(_ moment: (Authority) -> Date, _ now: Date) -> Bool {
+        self.active.map { moment($0) <= now } ?? true
     }
 }
 
@@ -120,6 +120,11 @@ package enum AuthorityStep: Sendable, Hashable {
 extension RotatingAuthority {
     /// When it leaves the bundle: the second of ``expiresAt`` itself still belongs to its life.
     var prunedAt: Date { self.expiresAt.addingTimeInterval(1) }
+
+    /// When its successor takes its place.
+    fileprivate var activationDue: Date {
+        RotationSchedule.activation(notBefore: self.issuedAt, notAfter: self.expiresAt)
+    }
 
     func isValid(at now: Date) -> Bool {
         (self.validFrom ?? .distantPast) <= now && now < self.expiresAt

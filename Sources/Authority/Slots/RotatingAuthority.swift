@@ -1,4 +1,5 @@
 package import FoundationEssentials
+import Rotation
 
 /// What the rotation has to know of an authority, whatever it signs.
 package protocol RotatingAuthority: Sendable, Hashable {
@@ -12,4 +13,12 @@ package protocol RotatingAuthority: Sendable, Hashable {
     var validFrom: Date? { get }
     /// The last second in which what it signed is accepted.
     var expiresAt: Date { get }
+    /// When its successor is made and published; by default `notAfter - min(life/2, 30 d)`.
+    var successorDue: Date { get }
+}
+
+extension RotatingAuthority {
+    package var successorDue: Date {
+        RotationSchedule.preparation(notBefore: self.issuedAt, notAfter: self.expiresAt)
+    }
 }

@@ -11,10 +11,13 @@ package struct TokenKey: RotatingAuthority {
     /// The only algorithm it signs with.
     package let algorithm: SignatureAlgorithm
     package let keyName: String
+    /// When its lifetime begins; it is published before that.
     package let issuedAt: Date
     package let expiresAt: Date
 
     package var validFrom: Date? { nil }
+    /// As soon as it signs: validators know its successor when it is withdrawn.
+    package var successorDue: Date { .distantPast }
 
     /// The entry of the JWK Set (RFC 7517 §4).
     package var jwk: JSONObject {

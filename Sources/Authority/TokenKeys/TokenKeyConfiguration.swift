@@ -7,7 +7,8 @@ package struct TokenKeyConfiguration: Sendable, Hashable {
 
     /// ES256 for `ec-p256`, ES384 for `ec-p384`, RS256 for RSA, EdDSA for `ed25519`.
     package let keyType: KeyType
-    /// From the moment it is made; published from then on, used from half of it at the latest; whole seconds.
+    /// From half the life of the key before; a key is published before that, and used from a third of it on; whole
+    /// seconds.
     package let lifetime: Duration
 
     /// - Parameters:

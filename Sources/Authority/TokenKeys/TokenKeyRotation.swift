@@ -5,9 +5,10 @@ import Synchronization
 
 /// Keeps the keys of access tokens in force: makes the first one, replaces each in time, forgets the expired.
 ///
-/// When what happens is the business of ``AuthoritySlots``, as with the authorities of SVIDs: a successor is published in
-/// the JWK Set at half the life of the key before, and signs from five sixths of it on. As there, the journal is written
-/// before anything is published or used.
+/// When what happens is the business of ``AuthoritySlots``, as with the authorities of SVIDs: a successor signs from five
+/// sixths of the life of the key before. Other than there it is made and published in the JWK Set as soon as that key
+/// signs: were it withdrawn, validators would know the next one. As there, the journal is written before anything is
+/// published or used.
 package final class TokenKeyRotation: Sendable {
     /// The names of keys in the key manager begin with this; others are never touched.
     package static let keyNamePrefix = "access-token-"
@@ -24,14 +25,22 @@ package final class TokenKeyRotation: Sendable {
         /// Whether the key manager may have keys that nobody needs.
         var hasUnneededKeys = true
 
+        /// Those that are not withdrawn.
+        var published: [TokenKey] { self.slots.all.filter { !self.withdrawn.contains($0.id) } }
+
         func canSign(_ key: TokenKey) -> Bool {
             self.keys[key.keyName] != nil && !self.withdrawn.contains(key.id)
         }
 
         func state() throws(TokenKeyError) -> TokenKeyState {
             guard let active = self.slots.active, let key = self.keys[active.keyName] else { throw .noKey }
-            return TokenKeyState(
-                signer: TokenSigner(active, key: key), keys: self.slots.all.filter { !self.withdrawn.contains($0.id) })
+            return TokenKeyState(signer: TokenSigner(active, key: key), keys: self.published)
+        }
+
+        /// When the life of a key begins that is made now: with half of that of the key that signs, which it follows.
+        func beginOfSuccessor(now: Date) -> Date {
+            guard let active = self.slots.active, self.canSign(active), active.isValid(at: now) else { return now }
+            return max(now, RotationSchedule.preparation(notBefore: active.issuedAt, notAfter: active.expiresAt))
         }
     }
 
@@ -85,29 +94,40 @@ package final class TokenKeyRotation: Sendable {
     /// - Returns: The next moment at which something is due.
     @discardableResult
     package func rotate(now: Date) async throws -> Date {
-        try await self.turns.take { try await self.advance(withdrawing: nil, now: now) }
+        try await self.turns.take { try await self.advance(now: now) }
     }
 
     /// Takes a key out of the JWK Set for good; where it is the one that signs, its successor signs at once.
     ///
-    /// - Throws: ``TokenKeyError/unknownKeyID``; then nothing has changed.
+    /// - Throws: ``TokenKeyError/unknownKeyID``; then nothing has changed. What the key manager or the journal throws; then
+    ///   the key is out of the JWK Set, its successor is due at the next ``rotate(now:)``, and nobody may sign until then.
     package func withdraw(keyID: String, now: Date) async throws {
         try await self.turns.take {
-            guard self.held.withLock({ held in held.slots.all.contains { $0.id == keyID } }) else {
-                throw TokenKeyError.unknownKeyID
+            try self.held.withLock { held throws(TokenKeyError) -> Void in
+                guard held.slots.all.contains(where: { $0.id == keyID }) else { throw .unknownKeyID }
+                held.withdrawn.insert(keyID)
             }
-            _ = try await self.advance(withdrawing: keyID, now: now)
+            // Whether or not another key can be made.
+            defer { self.publishKeys() }
+            _ = try await self.advance(now: now)
         }
     }
 
-    private func advance(withdrawing keyID: String?, now: Date) async throws -> Date {
+    /// Publishes the keys without those that were withdrawn since.
+    private func publishKeys() {
+        let keys = self.held.withLock { $0.published }
+        let current = self.state.current
+        guard keys != current.keys else { return }
+        self.state.publish(TokenKeyState(signer: current.signer, keys: keys))
+    }
+
+    private func advance(now: Date) async throws -> Date {
         let current = self.held.withLock { $0 }
         var next = current
-        if let keyID { next.withdrawn.insert(keyID) }
         try await Self.advance(&next, self.configuration, self.keyManager, now: now)
-        if next.slots != current.slots || next.withdrawn != current.withdrawn {
+        if next.slots != current.slots {
             let state = try next.state()
-            if next.slots != current.slots { try await self.journal.save(next.slots.records, now: now) }
+            try await self.journal.save(next.slots.records, now: now)
             next.hasUnneededKeys = true
             let replacement = next
             self.held.withLock { $0 = replacement }
@@ -130,7 +150,8 @@ package final class TokenKeyRotation: Sendable {
                 let name = Self.keyNamePrefix + random.map { String($0, radix: 36) }.joined()
                 let key = try await keyManager.generateKey(id: name, type: configuration.keyType)
                 held.keys[name] = key
-                held.slots.prepare(TokenKey(key, lifetime: configuration.lifetime, now: now))
+                let begin = held.beginOfSuccessor(now: now)
+                held.slots.prepare(TokenKey(key, lifetime: configuration.lifetime, from: begin))
             case .activate: held.slots.activate()
             case .setAside: held.slots.setAside()
             case .prune: held.slots.prune(now: now)
@@ -151,8 +172,8 @@ package final class TokenKeyRotation: Sendable {
 }
 
 extension TokenKey {
-    fileprivate init(_ key: SigningKey, lifetime: Duration, now: Date) {
-        let issuedAt = now.wholeSecond
+    fileprivate init(_ key: SigningKey, lifetime: Duration, from begin: Date) {
+        let issuedAt = begin.wholeSecond
         let characters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
         self.init(
             id: String((0..<32).map { _ in characters[Int.random(in: characters.indices)] }),
