@@ -21,7 +21,8 @@ extension ControlPlane {
 
     /// Takes back what has been issued until now: in the store first, then in memory, then everybody is told.
     ///
-    /// A revocation of what is revoked already takes its place: it holds from now on.
+    /// A revocation of what is revoked already takes its place: it holds from now on. Where a key is revoked and no other
+    /// can be made to sign, the revocation holds, and nothing is signed.
     ///
     /// - Throws: `RevocationRefusal`, and what the stores throw.
     func revoke(
@@ -30,15 +31,10 @@ extension ControlPlane {
         guard let tokens = self.tokens else { throw RevocationRefusal.noAuthorizationServer }
         return try await self.writes.run {
             let now = self.instants.now().wholeSeconds
-            guard tokens.feed.count < ControlPlaneLimits.maxRevocations else { throw RevocationRefusal.tooMany }
-            let revocation = Revocation(target, revokedAt: now, expiresAt: try self.end(of: target, tokens, now: now))
-            let position = try await self.writing {
-                try await self.revocationStore.put(revocation, reason: reason, actor: actor, now: now)
+            guard tokens.feed.count(by: actor, now: now).all < ControlPlaneLimits.maxRevocations else {
+                throw RevocationRefusal.tooMany
             }
-            let recorded = RecordedRevocation(
-                revocation, reason: reason, createdBy: actor, number: position.number)
-            tokens.feed.add(recorded, position: position)
-            if case .key(let id) = target { try await tokens.issuance.keys.withdraw(keyID: id, now: now) }
+            let recorded = try await self.store(target, reason: reason, by: actor, tokens, now: now)
             self.record(.revoked, .accessToken, route: route, by: actor) { event in
                 event.note(target)
                 event.reason = reason.isEmpty ? nil : reason
@@ -50,7 +46,41 @@ extension ControlPlane {
                     LogKey.revokedKind: "\(target.kind)", LogKey.revokedName: "\(target.name)",
                     LogKey.caller: "\(actor)",
                 ])
+            if case .key(let id) = target { await self.withdraw(id, tokens, now: now) }
             return recorded
+        }
+    }
+
+    /// Keeps the revocation; while the store writes, nothing is issued that it would not reach.
+    ///
+    /// What is revoked already stays revoked for the longer of both times: the clock may have been set back.
+    private func store(
+        _ target: Revocation.Target, reason: String, by actor: Actor, _ tokens: Tokens, now: Date
+    ) async throws -> RecordedRevocation {
+        var revokedAt = now
+        var expiresAt = try self.end(of: target, tokens, now: now)
+        if let known = tokens.feed.revocation(of: target) {
+            revokedAt = max(revokedAt, known.revokedAt)
+            expiresAt = max(expiresAt, known.expiresAt)
+        }
+        let revocation = Revocation(target, revokedAt: revokedAt, expiresAt: expiresAt)
+        tokens.feed.setPending(target)
+        defer { tokens.feed.setPending(nil) }
+        let position = try await self.writing {
+            try await self.revocationStore.put(revocation, reason: reason, actor: actor, now: now)
+        }
+        let recorded = RecordedRevocation(revocation, reason: reason, createdBy: actor, number: position.number)
+        tokens.add(recorded, position: position)
+        return recorded
+    }
+
+    /// Has another key sign; what fails is tried again by ``TokenKeyLoop``.
+    private func withdraw(_ keyID: String, _ tokens: Tokens, now: Date) async {
+        do {
+            try await tokens.issuance.keys.withdraw(keyID: keyID, now: now)
+        } catch {
+            self.logger.error(
+                "no other key signs access tokens yet", metadata: [LogKey.keyID: "\(keyID)", LogKey.error: "\(error)"])
         }
     }
 
@@ -67,7 +97,8 @@ extension ControlPlane {
                 now.addingTimeInterval(TimeInterval(TokenLifetime.maximumSeconds)))
         case .key(let id):
             guard let key = tokens.issuance.keys.state.current.keys.first(where: { $0.id == id }) else {
-                throw RevocationRefusal.unknownKey
+                guard let known = tokens.feed.revocation(of: target) else { throw RevocationRefusal.unknownKey }
+                return known.expiresAt
             }
             last = key.expiresAt
         }

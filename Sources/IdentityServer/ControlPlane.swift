@@ -8,6 +8,7 @@ import NodeAttestation
 import Registration
 import Rotation
 import SPIFFE
+import SPIFFETLS
 
 /// What the services of the control plane share.
 struct ControlPlane: Sendable {
@@ -39,6 +40,24 @@ struct ControlPlane: Sendable {
     struct Tokens: Sendable {
         let issuance: AccessTokenIssuance
         let feed: TokenFeed
+        /// Whose connections to this server end.
+        let revokedPeers: RevokedPeers
+
+        init(issuance: AccessTokenIssuance, feed: TokenFeed) {
+            self.issuance = issuance
+            self.feed = feed
+            self.revokedPeers = RevokedPeers()
+            self.revokedPeers.replace { feed.isRevoked($0) }
+        }
+
+        /// Puts a revocation into force that is in the store.
+        func add(_ recorded: RecordedRevocation, position: ChangePosition) {
+            self.feed.add(recorded, position: position)
+            switch recorded.revocation.target {
+            case .subject, .certificate: self.revokedPeers.replace { [feed] in feed.isRevoked($0) }
+            case .token, .key: break
+            }
+        }
     }
 
     /// How long what is issued lives where nothing else says so.

@@ -42,6 +42,8 @@ enum ControlPlaneLimits {
     static let maxRevocations = 100_000
     /// Revocations that are in force when clients cannot revoke tokens any more: the rest is for administrators.
     static let maxRevocationsByClients = 50_000
+    /// Revocations of one client that are in force at the same time.
+    static let maxRevocationsByOneClient = 1_000
     /// Revocations in one message of `WatchTokenState`.
     static let revocationPageSize = 1_000
     /// Rows of the change log read at once.

@@ -225,7 +225,7 @@ package final class IdentityServer: Service {
         let tls = SPIFFETLSContexts(
             source: identity, policy: .memberOf(self.configuration.trustDomain), now: self.instants.now,
             minimumVersion: self.configuration.minTLSVersion, applicationProtocols: ["h2"],
-            clientAuthentication: .optional,
+            revokedPeers: plane.tokens?.revokedPeers, clientAuthentication: .optional,
             onRefusedIdentity: { [logger] error in
                 logger.error("server identity not usable", metadata: [LogKey.error: "\(error)"])
             })

@@ -93,8 +93,7 @@ public struct RevocationState: Sendable {
         guard !self.moments.isEmpty, let leaf = peer.chain.first else { return nil }
         return self.target(
             revokingCertificateOf: peer.id,
-            certificateSerial: TokenPeer.hexadecimal(Array(leaf.serialNumber.bytes)), issuedAt: leaf.notValidBefore,
-            now: now)
+            certificateSerial: TokenPeer.hexadecimal(Array(leaf.serialNumber.bytes)), issuedAt: peer.issuedAt, now: now)
     }
 
     /// The moment up to which what a SPIFFE ID had is revoked; nil when nothing is.

@@ -14,7 +14,7 @@ struct SVIDCertificate {
 /// An X.509 authority that can sign, with all that its leaves have in common made once.
 package struct X509Authority: Sendable {
     /// How far `notBefore` lies before the moment of issue, so that clocks which are a little late accept the certificate.
-    package static let backdate: Duration = .seconds(10)
+    package static let backdate = VerifiedX509SVID.backdate
 
     package let key: SigningKey
     package let certificate: Certificate

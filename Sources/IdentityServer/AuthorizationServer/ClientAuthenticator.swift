@@ -5,7 +5,6 @@ import FoundationEssentials
 import JOSE
 import Rotation
 import SPIFFE
-import X509
 
 /// A client of the authorization server: a workload that proved who it is.
 struct OAuthClient: Sendable {
@@ -84,16 +83,13 @@ struct ClientAuthenticator: Sendable {
 
     /// The hash of a certificate that is valid still, and not revoked.
     private func certificateSHA256(of peer: VerifiedX509SVID, now: Date) throws(OAuthError) -> [UInt8] {
-        guard now <= peer.notAfter, let leaf = peer.chain.first else {
+        guard now <= peer.notAfter else {
             throw OAuthError(.invalidClient, "certificate_expired", "the client certificate has expired")
         }
-        let tokenPeer = TokenPeer(peer)
-        // The authority dates certificates back.
-        let issuedAt = leaf.notValidBefore.addingTimeInterval(X509Authority.backdate / .seconds(1))
-        guard self.feed.revocation(of: .certificate(tokenPeer.certificateSerial)) == nil,
-            !self.feed.isRevoked(peer.id, issuedAt: issuedAt)
-        else { throw OAuthError(.invalidClient, "certificate_revoked", "the client certificate is revoked") }
-        return tokenPeer.certificateSHA256
+        guard !self.feed.isRevoked(peer), !self.feed.isPending(peer.revocationTarget) else {
+            throw OAuthError(.invalidClient, "certificate_revoked", "the client certificate is revoked")
+        }
+        return TokenPeer(peer).certificateSHA256
     }
 
     // MARK: JWT-SVID

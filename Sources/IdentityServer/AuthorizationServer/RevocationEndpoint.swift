@@ -18,10 +18,11 @@ struct RevocationEndpoint: Sendable {
             throw OAuthError(.unauthorizedClient, "token_of_another", "the token was not issued to the client")
         }
         guard self.inspection.isActive(token, now: self.plane.instants.now()) else { return nil }
-        // Clients cannot use up what administrators need to revoke.
-        guard self.inspection.feed.count < ControlPlaneLimits.maxRevocationsByClients else {
-            throw OAuthError(.temporarilyUnavailable, "too_many_revocations", "there are too many revocations")
-        }
+        // Clients cannot use up what administrators need to revoke, and one of them not what the others need.
+        let count = self.inspection.feed.count(by: .peer(client.id), now: self.plane.instants.now())
+        guard count.all < ControlPlaneLimits.maxRevocationsByClients,
+            count.own < ControlPlaneLimits.maxRevocationsByOneClient
+        else { throw OAuthError(.temporarilyUnavailable, "too_many_revocations", "there are too many revocations") }
         do {
             _ = try await self.plane.revoke(
                 .token(token.claims.tokenID), reason: "revoked by the client", by: .peer(client.id),

@@ -83,7 +83,9 @@ struct AccessTokenIssuance: Sendable {
         to caller: SPIFFEID, audience: String, scopes: ScopeSet?, certificateSHA256: [UInt8]?,
         library: ReportedLibrary, now: Date
     ) throws(TokenRefusal) -> IssuedAccessToken {
-        guard !self.feed.isRevoked(caller, issuedAt: now) else { throw .revoked }
+        guard !self.feed.isRevoked(caller, issuedAt: now), !self.feed.isPending(.subject(caller)) else {
+            throw .revoked
+        }
         if let minimum = self.minimumLibraryVersion, !library.isAccepted(minimum: minimum),
             case .signet(let version) = library
         {
@@ -103,7 +105,7 @@ struct AccessTokenIssuance: Sendable {
         }
         let signer = self.keys.state.current.signer
         let left = signer.expiresAt.secondsSinceEpoch - now.secondsSinceEpoch
-        guard left > 0 else {
+        guard left > 0, self.feed.revocation(of: .key(signer.keyID)) == nil else {
             self.keyHasExpired.signal()
             throw .notSigned
         }

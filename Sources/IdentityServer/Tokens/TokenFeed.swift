@@ -5,6 +5,7 @@ import Registration
 import Rotation
 import SPIFFE
 import Synchronization
+import X509
 
 /// What is revoked, in memory, and who follows it: every stream of an agent, for its validators.
 final class TokenFeed: Sendable {
@@ -19,6 +20,10 @@ final class TokenFeed: Sendable {
     private struct State {
         var position: ChangePosition
         var recorded: [Revocation.Target: RecordedRevocation]
+        /// What is on its way into the store.
+        var pending: Revocation.Target?
+        /// Nil where it has to be counted anew.
+        var tally: Tally?
         var followers: [UInt64: WakeUp] = [:]
         var nextID: UInt64 = 0
     }
@@ -59,19 +64,47 @@ final class TokenFeed: Sendable {
         self.state.withLock { $0.recorded[target]?.revocation }
     }
 
-    /// Whether a token that is issued to the SPIFFE ID at this moment would be revoked.
+    /// Whether what is issued to the SPIFFE ID at this moment would be revoked.
     func isRevoked(_ subject: SPIFFEID, issuedAt: Date) -> Bool {
         self.revocation(of: .subject(subject)).map { issuedAt.wholeSeconds <= $0.revokedAt } ?? false
     }
 
-    var count: Int { self.state.withLock { $0.recorded.count } }
+    /// Whether an X509-SVID is revoked: by its serial number, or with all that its SPIFFE ID had.
+    func isRevoked(_ peer: VerifiedX509SVID) -> Bool {
+        self.revocation(of: peer.revocationTarget) != nil || self.isRevoked(peer.id, issuedAt: peer.issuedAt)
+    }
+
+    /// Whether something is being revoked at this moment: nothing is issued for it until that has succeeded or failed.
+    func isPending(_ target: Revocation.Target) -> Bool {
+        self.state.withLock { $0.pending == target }
+    }
+
+    /// How many revocations are in force: of everybody, and those that one made.
+    func count(by actor: Actor, now: Date) -> (all: Int, own: Int) {
+        self.state.withLock { state in
+            let tally: Tally
+            if let known = state.tally, known.range.contains(now) {
+                tally = known
+            } else {
+                tally = Tally(state.recorded.values, now: now)
+                state.tally = tally
+            }
+            return (tally.all, tally.byActor[actor, default: 0])
+        }
+    }
 
     // MARK: Changes
+
+    /// Says what is being revoked, one thing at a time; nil when it is done, or has failed.
+    func setPending(_ target: Revocation.Target?) {
+        self.state.withLock { $0.pending = target }
+    }
 
     /// Makes a revocation visible that is in the store, and wakes every reader.
     func add(_ recorded: RecordedRevocation, position: ChangePosition) {
         let followers = self.state.withLock { state in
-            state.recorded[recorded.revocation.target] = recorded
+            let replaced = state.recorded.updateValue(recorded, forKey: recorded.revocation.target)
+            if replaced == nil { state.tally?.add(recorded) } else { state.tally = nil }
             state.position = position
             return Array(state.followers.values)
         }
@@ -80,7 +113,10 @@ final class TokenFeed: Sendable {
 
     /// Forgets what has expired.
     func prune(now: Date) {
-        self.state.withLock { state in state.recorded = state.recorded.filter { $0.value.revocation.expiresAt > now } }
+        self.state.withLock { state in
+            state.recorded = state.recorded.filter { $0.value.revocation.expiresAt > now }
+            state.tally = nil
+        }
     }
 
     /// Wakes every reader: there are other keys.
@@ -101,5 +137,31 @@ final class TokenFeed: Sendable {
 
     func unfollow(_ id: UInt64) {
         _ = self.state.withLock { $0.followers.removeValue(forKey: id) }
+    }
+}
+
+/// How many revocations are in force, as of a span of time in which none of them ends.
+private struct Tally {
+    private(set) var all = 0
+    private(set) var byActor: [Actor: Int] = [:]
+    private(set) var range: Range<Date>
+
+    init(_ recorded: some Sequence<RecordedRevocation>, now: Date) {
+        self.range = now..<Date.distantFuture
+        for item in recorded where item.revocation.expiresAt > now { self.add(item) }
+    }
+
+    mutating func add(_ recorded: RecordedRevocation) {
+        self.all += 1
+        self.byActor[recorded.createdBy, default: 0] += 1
+        let end = max(self.range.lowerBound, min(self.range.upperBound, recorded.revocation.expiresAt))
+        self.range = self.range.lowerBound..<end
+    }
+}
+
+extension VerifiedX509SVID {
+    /// What `--serial` names.
+    var revocationTarget: Revocation.Target {
+        .certificate(TokenPeer.hexadecimal(self.chain.first.map { Array($0.serialNumber.bytes) } ?? []))
     }
 }

@@ -17,6 +17,9 @@ public struct VerifiedX509SVID: Hashable, Sendable {
     /// A chain of ``maxChainLength`` needs one less than that; more are tries among certificates of one name.
     public static let maxIntermediateSignatureChecks = 16
 
+    /// How far Signet's authorities date certificates back, so that clocks which are a little late accept them.
+    package static let backdate: Duration = .seconds(10)
+
     public let id: SPIFFEID
     /// The path that was validated: the leaf first, the authority of the bundle last.
     public let chain: [Certificate]
@@ -24,6 +27,8 @@ public struct VerifiedX509SVID: Hashable, Sendable {
     public let notAfter: Date
     /// The serial number of the leaf, of at most 20 bytes, in decimal digits.
     public let serialNumber: String
+    /// When the leaf was issued, where an authority of Signet's did so.
+    package let issuedAt: Date
 
     /// Validates a certificate chain as an X509-SVID and returns its identity.
     ///
@@ -62,6 +67,7 @@ public struct VerifiedX509SVID: Hashable, Sendable {
         self.chain = path
         self.notAfter = leaf.notValidAfter
         self.serialNumber = leaf.serialNumber.decimalDigits
+        self.issuedAt = leaf.notValidBefore.addingTimeInterval(Self.backdate / .seconds(1))
     }
 }
 

@@ -40,7 +40,8 @@ struct RevocationStateTests {
                 identity.svid.certificates, bundles: identity.bundles, now: authority.now)
         }
         let (orders, other) = (try peer("spiffe://example.org/orders"), try peer("spiffe://example.org/other"))
-        let issued = try #require(orders.chain.first).notValidBefore
+        // The authority dates certificates ten seconds back: one that is issued right after the revocation is good.
+        let issued = try #require(orders.chain.first).notValidBefore.addingTimeInterval(10)
         let end = authority.now.addingTimeInterval(900)
         func state(_ target: Revocation.Target, at moment: Date) throws -> RevocationState {
             try RevocationState([Revocation(target, revokedAt: moment, expiresAt: end)], now: authority.now)

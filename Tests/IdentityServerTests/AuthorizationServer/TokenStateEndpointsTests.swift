@@ -1,5 +1,8 @@
+import AccessGrants
+import AccessTokens
 import Authority
 import ControlPlaneProtos
+import Datastore
 import FoundationEssentials
 import GRPCCore
 import IdentityServer
@@ -161,6 +164,39 @@ struct TokenStateEndpointsTests {
             #expect(reply.error == "temporarily_unavailable")
             plane.database.fail(writes: nil)
             #expect(try await self.introspect(token, as: payments, plane).members["active"]?.bool == true)
+        }
+    }
+
+    @Test("one client has a thousand revocations in force at most, and others have theirs; the expired do not count")
+    func oneClientsShare() async throws {
+        let (disk, time) = (try Disk(), ManualInstants())
+        let path = disk.directory.path("store.sqlite3")
+        let orders = try SPIFFEID(parsing: "spiffe://example.org/orders")
+        do {
+            let store = try Datastore(
+                database: SQLiteDatabase(path: path, busyTimeout: .seconds(5)), name: path,
+                trustDomain: TrustDomain(parsing: "example.org"))
+            let end = time.now.addingTimeInterval(960)
+            for index in 0..<1_000 {
+                _ = try await store.put(
+                    Revocation(.token("t\(index)"), revokedAt: time.now, expiresAt: end), reason: "",
+                    actor: .peer(orders), now: time.now)
+            }
+        }
+        try await withAuthorizationServer(disk: disk, time: time) { plane, orders async throws in
+            func revokeOne(as identity: TestIdentity) async throws -> HTTPSReply {
+                let form = wish.with("client_id", identity.id.uri)
+                let reply = try await plane.post(form, as: identity)
+                guard let token = reply.members["access_token"]?.string else { throw HarnessError.noResult }
+                return try await plane.post(self.form(token, as: identity), to: "/oauth2/revoke", as: identity)
+            }
+            _ = try await plane.local { try await $0.grant("/inventory", "payments", ["payments:create"]) }
+            let refused = try await revokeOne(as: orders)
+            #expect(refused.status == 503)
+            #expect(refused.error == "temporarily_unavailable")
+            #expect(try await revokeOne(as: plane.mint("/inventory")).status == 200)
+            time.set(to: time.now.addingTimeInterval(960))
+            #expect(try await revokeOne(as: plane.mint("/orders")).status == 200)
         }
     }
 

@@ -1,11 +1,14 @@
 import Datastore
 import Registration
+import Rotation
 import Synchronization
 
-/// A database of which a test can have every write fail, or every read.
+/// A database of which a test can have every write fail, or every read, or every write wait.
 final class FaultyDatabase: SQLDatabase {
     private let database: SQLiteDatabase
     private let failures = Mutex(Failures())
+    private let isHolding = Watched(false)
+    private let isHeld = Watched(false)
 
     private struct Failures: Sendable {
         var ofWrites: StoreFailure?
@@ -28,6 +31,16 @@ final class FaultyDatabase: SQLDatabase {
         self.failures.withLock { $0 = Failures(ofWrites: writes, goodWrites: goodWrites, ofReads: reads) }
     }
 
+    /// Has every write wait from now on, or lets them go.
+    func hold(_ isHolding: Bool) {
+        self.isHolding.publish(isHolding)
+    }
+
+    /// Returns when a write waits.
+    func waitForHeldWrite() async {
+        for await isHeld in self.isHeld.updates() where isHeld { return }
+    }
+
     /// Runs a statement on the connection that writes, whether or not writes fail.
     func execute(_ statement: String) async throws {
         try await self.database.write { sql throws(StoreFailure) in
@@ -46,6 +59,10 @@ final class FaultyDatabase: SQLDatabase {
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (any SQLConnection) throws(StoreFailure) -> Value
     ) async throws(StoreFailure) -> Value {
+        for await isHolding in self.isHolding.updates() {
+            guard isHolding else { break }
+            self.isHeld.publish(true)
+        }
         if let failure = self.failures.withLock({ $0.ofNextWrite() }) { throw failure }
         return try await self.database.write(body)
     }

@@ -5,7 +5,7 @@ import SPIFFE
 import SPIFFETLS
 import TestSupport
 
-/// A TLS connection to the endpoint on which a test writes what it likes.
+/// A TLS connection to the server on which a test writes what it likes.
 struct RawConnection: Sendable {
     private let channel: any Channel
     private let received: AsyncStream<String>
@@ -31,13 +31,15 @@ struct RawConnection: Sendable {
 }
 
 extension ControlPlaneUnderTest {
+    /// - Parameter port: Default: that of the authorization server.
     func withRawConnection(
-        as identity: TestIdentity, _ body: (RawConnection) async throws -> Void
+        as identity: TestIdentity, to port: Int? = nil, applicationProtocol: String = "http/1.1",
+        _ body: (RawConnection) async throws -> Void
     ) async throws {
-        guard let port = self.httpsPort else { throw HarnessError.noResult }
+        guard let port = port ?? self.httpsPort else { throw HarnessError.noResult }
         let tls = SPIFFETLSContexts(
             source: identity, policy: .exactly(try self.id("/spire/server")), now: { self.time.now },
-            applicationProtocols: ["http/1.1"])
+            applicationProtocols: [applicationProtocol])
         let (received, continuation) = AsyncStream<String>.makeStream()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in

@@ -1,9 +1,11 @@
+import Audit
 import Authority
 import ControlPlaneProtos
 import FoundationEssentials
 import GRPCCore
 import JOSE
 import ProtoRPC
+import Registration
 import Rotation
 import SPIFFE
 import SwiftProtobuf
@@ -96,6 +98,127 @@ struct RevocationTests {
         }
     }
 
+    @Test("of a signing key holds though no other can be stored: nothing is signed until one can")
+    func keyWithoutSuccessor() async throws {
+        let time = ManualInstants()
+        try await withControlPlane(Self.settings, time: time) { plane async throws in
+            let agent = try await plane.newAgent()
+            try await plane.createEntry(makeEntry("/orders", parent: agent.id.path) { $0.id = "orders" })
+            try await plane.local { client async throws in
+                _ = try await client.createService("payments")
+                _ = try await client.grant("/orders", "payments", ["a"])
+            }
+            let rotation = try #require(plane.tokenKeys)
+            let first = rotation.state.current.signer.keyID
+            // The revocation is stored, its consequence is not.
+            plane.database.fail(writes: .full("disk"), after: 1)
+            let revoked = try await plane.local { try await $0.revoke { $0.kid = first } }
+            #expect(revoked.kid == first)
+            #expect(plane.audit.events.contains { $0.decision == .revoked && $0.keyID == first })
+            #expect(rotation.state.current.keys.allSatisfy { $0.id != first })
+            try await plane.remote(as: agent) { client async throws in
+                #expect(
+                    try await refusal { try await client.issue("orders", "payments", []) }
+                        == Refusal(.internalError, "the token could not be signed"))
+            }
+            plane.database.fail(writes: nil)
+            // The loops of the server: authority, own identity, token keys, pruning.
+            try await time.waitForSleepers(4)
+            time.advance(by: .seconds(60))
+            for await state in rotation.state.updates() where state.signer.keyID != first { break }
+            try await plane.remote(as: agent) { client async throws in
+                _ = try await client.issue("orders", "payments", [])
+            }
+        }
+    }
+
+    @Test("of a SPIFFE ID or a certificate ends the connections to this server, and refuses new ones")
+    func connections() async throws {
+        let time = ManualInstants()
+        try await withControlPlane(Self.settings, time: time) { plane async throws in
+            let admin = try await plane.newAdmin()
+            let agent = try await plane.newAgent()
+            for (identity, method) in [(admin, AgentMethods.countAgents.path), (agent, AgentMethods.postStatus.path)] {
+                try await plane.remote(as: identity) { try await $0.ask(method) }
+                try await plane.withRawConnection(
+                    as: identity, to: plane.port, applicationProtocol: "h2"
+                ) { connection in
+                    // The preface of HTTP/2 with SETTINGS, which are answered.
+                    try await connection.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0")
+                    #expect(await connection.read(until: "\u{4}").contains("\u{4}"))
+                    try await plane.local { local async throws in
+                        _ = try await local.revoke {
+                            if identity.id == admin.id {
+                                $0.spiffeID = admin.id.uri
+                            } else {
+                                $0.certificateSerial = identity.serialNumberInHexadecimal
+                            }
+                        }
+                    }
+                    // Returns when the connection has ended.
+                    _ = await connection.read(until: "never")
+                }
+                #expect(
+                    try await refusal { try await plane.remote(as: identity) { try await $0.ask(method) } }.code
+                        == .unavailable)
+            }
+            // What is issued after that second is another matter, although certificates are dated back.
+            time.advance(by: .seconds(1))
+            try await plane.remote(as: plane.mint("/admin")) { try await $0.ask(AgentMethods.countAgents.path) }
+            try await plane.remote(as: plane.newAgent()) { try await $0.ask(AgentMethods.postStatus.path) }
+        }
+    }
+
+    @Test("refuses tokens while the store writes it, and no longer where that fails")
+    func whileItIsWritten() async throws {
+        let time = ManualInstants()
+        try await withControlPlane(Self.settings, time: time) { plane async throws in
+            let agent = try await plane.newAgent()
+            try await plane.createEntry(makeEntry("/orders", parent: agent.id.path) { $0.id = "orders" })
+            try await plane.local { client async throws in
+                _ = try await client.createService("payments")
+                _ = try await client.grant("/orders", "payments", ["a"])
+            }
+            func issue() async throws {
+                try await plane.remote(as: agent) { _ = try await $0.issue("orders", "payments", []) }
+            }
+            plane.database.fail(writes: .full("disk"))
+            plane.database.hold(true)
+            async let failed = refusal {
+                try await plane.local { try await $0.revoke { $0.spiffeID = "spiffe://example.org/orders" } }
+            }
+            await plane.database.waitForHeldWrite()
+            // Later than the moment that the revocation will have.
+            time.advance(by: .seconds(1))
+            #expect(
+                try await refusal { try await issue() }
+                    == Refusal(.permissionDenied, "what is issued to the caller is revoked"))
+            plane.database.hold(false)
+            let answer = try await failed
+            #expect(answer.code == .unavailable)
+            try await issue()
+        }
+    }
+
+    @Test("of what is revoked already holds from the later of both moments, wherever the clock is")
+    func clockSetBack() async throws {
+        let disk = try Disk()
+        let time = ManualInstants()
+        try await withControlPlane(Self.settings, disk: disk, time: time) { plane async throws in
+            try await plane.local { client async throws in
+                let first = try await client.revoke { $0.spiffeID = "spiffe://example.org/orders" }
+                time.set(to: time.now.addingTimeInterval(-600))
+                let second = try await client.revoke { $0.spiffeID = "spiffe://example.org/orders" }
+                #expect(second.revokedAt == first.revokedAt)
+                #expect(second.expiresAt == first.expiresAt)
+            }
+        }
+        try await withControlPlane(Self.settings, disk: disk, time: time) { plane async throws in
+            let list = try await plane.local { try await $0.call(RevocationMethods.listRevocations, .init()) }
+            #expect(list.revocations.map(\.revokedAt) == [Int64(time.now.timeIntervalSince1970) + 600])
+        }
+    }
+
     @Test(
         "of what is malformed is refused",
         arguments: [
@@ -137,6 +260,15 @@ struct RevocationTests {
 }
 
 extension GRPCClient {
+    /// A call that an administrator or an agent may make.
+    fileprivate func ask(_ path: String) async throws {
+        if path == AgentMethods.countAgents.path {
+            _ = try await self.call(AgentMethods.countAgents, .init())
+        } else {
+            _ = try await self.call(AgentMethods.postStatus, .init())
+        }
+    }
+
     func revoke(
         _ change: (inout Signet_Server_V1_RevokeRequest) -> Void
     ) async throws -> Signet_Server_V1_Revocation {
