@@ -18,6 +18,11 @@ extension Datastore: AccessStore {
     ) async throws(StoreFailure) -> ChangePosition {
         try await self.commit(actor: actor, now: now) { sql, recorder throws(StoreFailure) in
             for change in changes {
+                if case .putService(let service) = change, changes.count > 1 {
+                    try ServicesTable.releaseAudience(sql, name: service.name)
+                }
+            }
+            for change in changes {
                 switch change {
                 case .putService(let service):
                     try ServicesTable.put(sql, service)

@@ -18,12 +18,8 @@ extension ControlPlane {
     ) async throws -> Value {
         try await self.writes.run {
             let before = self.registry.access
-            var policy = before
-            let (changes, value) = try plan(policy)
-            for change in changes {
-                try policy.check(change)
-                policy.apply(change)
-            }
+            let (changes, value) = try plan(before)
+            let policy = try before.applying(changes)
             guard !changes.isEmpty else { return value }
             let position = try await self.writing {
                 try await self.accessStore.apply(changes, actor: actor, now: self.instants.now())

@@ -63,6 +63,23 @@ struct AccessStoreContract {
         }
     }
 
+    @Test("services take over each other's audiences", arguments: TestedStore.all)
+    func swap(kind: TestedStore) async throws {
+        func service(_ name: String, of other: String) throws -> RegisteredService {
+            try RegisteredService(
+                name: ServiceName(parsing: name), members: Self.service(name).members,
+                audience: Self.service(other).audience, owners: ["team"], createdBy: .uid(0), createdAt: Fixture.now)
+        }
+        try await kind.withStore { store in
+            _ = try await store.apply(
+                [.putService(service("a", of: "a")), .putService(service("b", of: "b"))], actor: .uid(0),
+                now: Fixture.now)
+            let swapped = [try service("a", of: "b"), try service("b", of: "a")]
+            _ = try await store.apply(swapped.map(AccessChange.putService), actor: .uid(0), now: Fixture.now)
+            #expect(try await store.accessPolicy() == AccessPolicy(services: swapped, grants: []))
+        }
+    }
+
     @Test("of changes that contradict each other none is made", arguments: TestedStore.all)
     func allOrNothing(kind: TestedStore) async throws {
         let same = try RegisteredService(

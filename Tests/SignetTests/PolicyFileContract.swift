@@ -32,6 +32,17 @@ struct PolicyFileContract {
             Case(
                 text: "owner: a\nservices:\n  - {name: b, spiffe_id: c, grants: [{caller: d, maximum_lifetime: 1}]}",
                 error: "services[0].grants[0].maximum_lifetime: '1' is not a duration"),
+            Case(
+                text: """
+                    owner: a
+                    services:
+                      - name: b
+                        spiffe_id: c
+                        grants:
+                          - {caller: d, scopes: [e, f], reason: one}
+                          - {caller: d, scopes: [e]}
+                          - {caller: d, scopes: [f, e], reason: another}
+                    """, error: "services[0].grants[2]: gives the same as grants[0]"),
         ])
     func refused(file: Case) async throws {
         try await withTemporaryDirectory { directory in

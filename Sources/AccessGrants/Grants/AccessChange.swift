@@ -23,6 +23,8 @@ package enum AccessRefusal: Error, Hashable, Sendable {
     case ownedByAnother(ServiceName, owner: String)
     /// A policy describes the service twice.
     case describedTwice(ServiceName)
+    /// A policy has a grant twice: they give the same, whatever their reasons.
+    case grantedTwice(String)
     /// A policy grants access to a service that it does not describe: that is the business of the service's owner.
     case notOwned(ServiceName, owner: String)
 }
@@ -40,6 +42,7 @@ extension AccessRefusal: CustomStringConvertible {
         case .tooManyGrants: "there are \(AccessPolicy.maxGrants) grants, as many as there may be"
         case .ownedByAnother(let name, let owner): "the service \(name) belongs to \(owner)"
         case .describedTwice(let name): "the service \(name) is described twice"
+        case .grantedTwice(let subject): "the policy has the \(subject) twice"
         case .notOwned(let name, let owner): "the service \(name) is not one of \(owner)'s"
         }
     }

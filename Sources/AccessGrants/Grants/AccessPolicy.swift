@@ -13,6 +13,8 @@ package struct AccessPolicy: Hashable, Sendable {
 
     package private(set) var services: [ServiceName: RegisteredService] = [:]
     package private(set) var grants: [String: Grant] = [:]
+    /// The audiences of services with `binding: certificate`.
+    package private(set) var certificateBoundAudiences: Set<AudienceURI> = []
     private var serviceByAudience: [AudienceURI: ServiceName] = [:]
     /// The IDs of grants, by service and caller.
     private var grantIDs: [ServiceName: [SPIFFEIDPattern: Set<String>]] = [:]
@@ -128,6 +130,23 @@ package struct AccessPolicy: Hashable, Sendable {
         }
     }
 
+    /// The policy after all of the changes.
+    ///
+    /// Services may take over each other's audiences: an audience counts as free where its service gets another.
+    ///
+    /// - Throws: What the first of them is refused for; then none is made.
+    package func applying(_ changes: [AccessChange]) throws(AccessRefusal) -> AccessPolicy {
+        var policy = self
+        for change in changes {
+            if case .putService(let service) = change { policy.releaseAudience(of: service.name) }
+        }
+        for change in changes {
+            try policy.check(change)
+            policy.apply(change)
+        }
+        return policy
+    }
+
     /// Makes a change that was checked.
     package mutating func apply(_ change: AccessChange) {
         switch change {
@@ -135,6 +154,7 @@ package struct AccessPolicy: Hashable, Sendable {
             self.removeService(service.name)
             self.services[service.name] = service
             self.serviceByAudience[service.audience] = service.name
+            if service.binding == .certificate { self.certificateBoundAudiences.insert(service.audience) }
             self.mentions[service.members, default: 0] += 1
         case .deleteService(let name):
             self.removeService(name)
@@ -149,9 +169,16 @@ package struct AccessPolicy: Hashable, Sendable {
     }
 
     private mutating func removeService(_ name: ServiceName) {
+        self.releaseAudience(of: name)
         guard let service = self.services.removeValue(forKey: name) else { return }
-        self.serviceByAudience[service.audience] = nil
         self.forget(service.members)
+    }
+
+    /// The audience may be another service's already.
+    private mutating func releaseAudience(of name: ServiceName) {
+        guard let audience = self.services[name]?.audience, self.serviceByAudience[audience] == name else { return }
+        self.serviceByAudience[audience] = nil
+        self.certificateBoundAudiences.remove(audience)
     }
 
     private mutating func removeGrant(_ id: String) {

@@ -44,7 +44,7 @@ extension AccessPolicy {
             self.grantDeletions(owned, policy)
             + gone.map { Self.step(.delete, .deleteService($0.name), "service \($0.name)") }
             + self.servicePuts(policy) + self.grantCreations(policy)
-        try self.checkAll(steps)
+        _ = try self.applying(steps.map(\.change))
         return steps
     }
 
@@ -62,6 +62,14 @@ extension AccessPolicy {
         }
         for grant in policy.grants where wanted[grant.service] == nil {
             throw .notOwned(grant.service, owner: policy.owner)
+        }
+        var places: [GrantPlace: [Grant]] = [:]
+        for grant in policy.grants {
+            let place = GrantPlace(caller: grant.caller, service: grant.service)
+            if places[place]?.contains(where: { $0.gives(asMuchAs: grant) }) == true {
+                throw .grantedTwice(Self.subject(grant))
+            }
+            places[place, default: []].append(grant)
         }
         return wanted
     }
@@ -88,16 +96,13 @@ extension AccessPolicy {
         }.map { Self.step(.create, .putGrant($0), Self.subject($0)) }
     }
 
-    private func checkAll(_ steps: [PolicyStep]) throws(AccessRefusal) {
-        var policy = self
-        for step in steps {
-            try policy.check(step.change)
-            policy.apply(step.change)
-        }
-    }
-
     private static func step(_ kind: PolicyStep.Kind, _ change: AccessChange, _ subject: String) -> PolicyStep {
         PolicyStep(kind: kind, change: change, subject: subject)
+    }
+
+    private struct GrantPlace: Hashable {
+        let caller: SPIFFEIDPattern
+        let service: ServiceName
     }
 
     private static func subject(_ grant: Grant) -> String {

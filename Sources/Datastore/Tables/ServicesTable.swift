@@ -47,6 +47,11 @@ enum ServicesTable {
             ])
     }
 
+    /// Frees the audience of a service that gets another one in the same transaction; a name is no URI.
+    static func releaseAudience(_ sql: any SQLConnection, name: ServiceName) throws(StoreFailure) {
+        try sql.execute("UPDATE services SET audience = name WHERE name = ?", [.text(name.text)])
+    }
+
     static func delete(_ sql: any SQLConnection, name: ServiceName) throws(StoreFailure) {
         try sql.execute("DELETE FROM services WHERE name = ?", [.text(name.text)])
     }

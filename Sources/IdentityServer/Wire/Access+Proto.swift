@@ -151,7 +151,7 @@ extension RPCError {
             case .serviceNotFound, .grantNotFound: .notFound
             case .grantsRemain, .ownedByAnother: .failedPrecondition
             case .tooManyServices, .tooManyGrants: .resourceExhausted
-            case .describedTwice, .notOwned: .invalidArgument
+            case .describedTwice, .grantedTwice, .notOwned: .invalidArgument
             }
         self.init(code: code, message: "\(refusal)")
     }

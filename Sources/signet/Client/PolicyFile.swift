@@ -51,9 +51,13 @@ enum PolicyFile {
                 known: ["name", "spiffe_id", "audience", "owners", "description", "binding", "grants"])
             let service = try Self.service(fields)
             request.services.append(service)
+            var places: [Signet_Server_V1_Grant: Int] = [:]
             for (index, node) in try fields.list("grants").enumerated() {
-                request.grants.append(
-                    try Self.grant(node, to: service.name, at: "\(place).grants[\(index)]", now: now))
+                let grant = try Self.grant(node, to: service.name, at: "\(place).grants[\(index)]", now: now)
+                if let first = places.updateValue(index, forKey: Self.substance(of: grant)) {
+                    throw UsageError("\(place).grants[\(index)]: gives the same as grants[\(first)]")
+                }
+                request.grants.append(grant)
                 guard request.grants.count <= Self.maxItems else {
                     throw UsageError("\(path): more than \(Self.maxItems) grants")
                 }
@@ -63,6 +67,14 @@ enum PolicyFile {
             }
         }
         return request
+    }
+
+    /// What makes two grants the same: all but the reason and the order of the scopes.
+    private static func substance(of grant: Signet_Server_V1_Grant) -> Signet_Server_V1_Grant {
+        var grant = grant
+        grant.reason = ""
+        grant.scopes = Set(grant.scopes).sorted()
+        return grant
     }
 
     private static func service(_ fields: Fields) throws -> Signet_Server_V1_Service {

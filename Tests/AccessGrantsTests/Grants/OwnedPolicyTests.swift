@@ -53,6 +53,45 @@ struct OwnedPolicyTests {
         #expect(after.grants.keys.sorted() == ["1", "3", "m"])
     }
 
+    @Test("lets services take over each other's audiences, and no one else's")
+    func audiences() throws {
+        let (a, b) = ("https://a.test", "https://b.test")
+        let policy = try GrantFixture.policy(
+            [
+                GrantFixture.service("one", audience: a), GrantFixture.service("two", audience: b),
+                GrantFixture.service("three", audience: "https://c.test", owners: ["other"]),
+            ], [])
+        func wanting(_ first: String, _ second: String) throws -> OwnedPolicy {
+            OwnedPolicy(
+                owner: "team",
+                services: [
+                    try GrantFixture.service("one", audience: first), try GrantFixture.service("two", audience: second),
+                ], grants: [])
+        }
+        let after = try policy.applying(policy.steps(toward: wanting(b, a)).map(\.change))
+        #expect(after.service(named: a)?.name.text == "two")
+        #expect(after.service(named: b)?.name.text == "one")
+        #expect(after == AccessPolicy(services: Array(after.services.values), grants: []))
+        // One after the other, as a store reads them.
+        #expect(try after.steps(toward: wanting(b, a)) == [])
+        let three = AccessRefusal.audienceTaken(
+            try AudienceURI(parsing: "https://c.test"), by: try ServiceName(parsing: "three"))
+        #expect(throws: three) { try policy.steps(toward: wanting("https://c.test", a)) }
+        let two = AccessRefusal.audienceTaken(try AudienceURI(parsing: b), by: try ServiceName(parsing: "two"))
+        #expect(throws: two) { try policy.steps(toward: wanting(b, b)) }
+    }
+
+    @Test("that has a grant twice is refused, whether or not one is there already")
+    func twice() throws {
+        let owned = OwnedPolicy(
+            owner: "team", services: [try GrantFixture.service()],
+            grants: [try GrantFixture.grant("1", reason: "a"), try GrantFixture.grant("2", reason: "b")])
+        let refusal = AccessRefusal.grantedTwice("grant spiffe://example.org/orders → payments: payments:create")
+        #expect(throws: refusal) { try AccessPolicy().steps(toward: owned) }
+        let policy = try GrantFixture.policy([GrantFixture.service()], [GrantFixture.grant("1", reason: "a")])
+        #expect(throws: refusal) { try policy.steps(toward: owned) }
+    }
+
     @Test("does not reach into services of others")
     func others() throws {
         let policy = try GrantFixture.policy([GrantFixture.service("ledger", owners: ["other"])], [])
