@@ -80,19 +80,78 @@ extension AuditEvent {
         return .string(String(decoding: text.utf8.prefix(self.maxTextBytes), as: UTF8.self) + "…")
     }
 
-    /// Whether there is something in the text that begins as a JWS does: `{"` in base64url, and a dot later.
+    /// Whether there is something in the text that begins as a JWS does: a JSON object in base64url, and a dot later.
     private static func hasTokenShape(_ text: String) -> Bool {
-        var head: [UInt8] = []
+        var head = TokenHead()
         for byte in text.utf8 {
-            switch byte {
-            case 0x2E where head.starts(with: "eyJ".utf8) && head.count >= 10: return true
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x5F:
-                head.append(byte)
-                // A run may have something before the token that is of the same characters.
-                if !head.starts(with: "eyJ".utf8), head.suffix(3).elementsEqual("eyJ".utf8) { head = Array("eyJ".utf8) }
-            default: head = []
-            }
+            if byte == 0x2E, head.isFound { return true }
+            head.append(byte)
         }
         return false
+    }
+}
+
+/// A run of base64url characters, and whether it may hold the header of a JWS: `{"`, with white space where JSON has it.
+///
+/// A run may have something before the header that is of the same characters, so that it is read from each of the four
+/// places where a group of base64 may begin.
+private struct TokenHead {
+    /// The shortest header is `{"alg":""}`, 14 characters; a part of one is none.
+    private static let minCharacters = 10
+
+    private enum Reading {
+        case nothing
+        /// White space before the brace, or the beginning.
+        case space
+        case brace
+        case found
+    }
+
+    private var readings: [Reading] = Array(repeating: .nothing, count: 4)
+    private var count = 0
+    /// The values of the last characters, six bits each.
+    private var bits: UInt32 = 0
+
+    var isFound: Bool { self.count >= Self.minCharacters && self.readings.contains(.found) }
+
+    mutating func append(_ byte: UInt8) {
+        guard let value = Self.value(of: byte) else {
+            self = TokenHead()
+            return
+        }
+        self.bits = (self.bits << 6 | UInt32(value)) & 0xFFFF
+        for first in self.readings.indices where self.count >= first {
+            let place = (self.count - first) % 4
+            if place == 0 {
+                if self.readings[first] == .nothing { self.readings[first] = .space }
+            } else {
+                // The second character of a group ends its first byte, and so on: 4, 2 and no bits are left over.
+                self.read(UInt8(truncatingIfNeeded: self.bits >> (6 - 2 * place)), &self.readings[first])
+            }
+        }
+        self.count += 1
+    }
+
+    private func read(_ byte: UInt8, _ reading: inout Reading) {
+        switch (reading, byte) {
+        case (.found, _): break
+        case (.space, 0x7B), (.brace, 0x7B): reading = .brace
+        case (.brace, 0x22), (.brace, 0x7D): reading = .found
+        case (.space, 0x20), (.space, 0x09), (.space, 0x0A), (.space, 0x0D), (.brace, 0x20), (.brace, 0x09),
+            (.brace, 0x0A), (.brace, 0x0D):
+            break
+        default: reading = .nothing
+        }
+    }
+
+    private static func value(of character: UInt8) -> UInt8? {
+        switch character {
+        case 0x41...0x5A: character - 0x41
+        case 0x61...0x7A: character - 0x61 + 26
+        case 0x30...0x39: character - 0x30 + 52
+        case 0x2D: 62
+        case 0x5F: 63
+        default: nil
+        }
     }
 }

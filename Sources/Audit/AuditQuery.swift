@@ -9,6 +9,10 @@ package struct AuditQuery: Hashable, Sendable {
     package var subject: String?
     package var audience: String?
     package var tokenID: String?
+    package var keyID: String?
+    package var issuer: String?
+    package var peer: String?
+    package var kind: AuditEvent.Kind?
     package var decision: AuditEvent.Decision?
     /// A library with its version, or its name alone for all versions.
     package var library: String?
@@ -21,6 +25,10 @@ package struct AuditQuery: Hashable, Sendable {
         if let subject, event.subject != subject { return false }
         if let audience, !event.audience.contains(audience) { return false }
         if let tokenID, event.tokenID != tokenID { return false }
+        if let keyID, event.keyID != keyID { return false }
+        if let issuer, event.issuer != issuer { return false }
+        if let peer, event.peer != peer { return false }
+        if let kind, event.kind != kind { return false }
         if let decision, event.decision != decision { return false }
         if let library {
             guard let reported = event.library, reported == library || reported.hasPrefix(library + "/") else {

@@ -64,9 +64,24 @@ struct AuditEventTests {
         #expect(text.contains(#""aud":["<redacted>","other"]"#))
     }
 
+    @Test("a token is not written though its header has white space", arguments: [0, 1, 2, 3])
+    func whiteSpace(before: Int) throws {
+        for head in [
+            #"{ "alg":"ES256"}"#, "{\n  \"alg\": \"ES256\"\n}", " \r\n\t{\"alg\":\"ES256\"}", "{\t\t}         ",
+        ] {
+            let token = Base64URL.encode(Array(head.utf8)) + ".e30.c2lnbmF0dXJl"
+            var event = Self.whole
+            event.scope = "spiffe://a.org/" + String(repeating: "x", count: before) + token
+            #expect(AuditEvent(line: event.line.dropLast())?.scope == "<redacted>", "\(head)")
+        }
+    }
+
     @Test("what only looks a little like a token is written")
     func noTokens() {
-        for text in ["eyJ", "eyJ.x", "spiffe://a.org/eyJhbGciOiJ", "key.eyJhbGciOiJFUzI1NiJ9"] {
+        for text in [
+            "eyJ", "eyJ.x", "spiffe://a.org/eyJhbGciOiJ", "key.eyJhbGciOiJFUzI1NiJ9",
+            "spiffe://production-europe-1.internal-services.example-company.com/payments", "ICAgICAgICAgICAg.ICAg.ICAg",
+        ] {
             var event = Self.whole
             event.scope = text
             #expect(AuditEvent(line: event.line.dropLast())?.scope == text)

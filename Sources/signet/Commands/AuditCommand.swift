@@ -12,7 +12,10 @@ struct AuditCommand: AsyncParsableCommand {
 struct AuditQueryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "query", abstract: "Show the records that match, the oldest first.",
-        discussion: "Reads the server's files, so it runs as their owner. All conditions given have to hold.")
+        discussion: """
+            Reads the server's files, so it runs as their owner. All conditions given have to hold. Lines that are no
+            records are counted at the end, and the exit code is then 1.
+            """)
 
     @Option(help: "The server's audit.file (default: \(DefaultPath.serverData)/\(AuditSettings.fileName)).")
     var file: String = "\(DefaultPath.serverData)/\(AuditSettings.fileName)"
@@ -21,6 +24,10 @@ struct AuditQueryCommand: AsyncParsableCommand {
     @Option(help: "Issued to, refused to or taken from this SPIFFE ID.") var subject: String?
     @Option(help: "For this audience.") var audience: String?
     @Option(help: "About this token.") var jti: String?
+    @Option(help: "Signed by this key.") var kid: String?
+    @Option(help: "Of this issuer.") var iss: String?
+    @Option(help: "Asked for by uid:N or this SPIFFE ID.") var peer: String?
+    @Option(help: "access_token, x509_svid, grant, …: the kind of what it is about.") var kind: AuditEvent.Kind?
     @Option(help: "issued, refused, revoked, changed or lost.") var decision: AuditEvent.Decision?
     @Option(help: "Asked for by this library, with its version or without: signet-swift/1.2.3.") var library: String?
     @Option(help: "pretty or json: json is one object a line, as in the file.") var output: OutputFormat = .pretty
@@ -33,6 +40,10 @@ struct AuditQueryCommand: AsyncParsableCommand {
         query.subject = self.subject
         query.audience = self.audience
         query.tokenID = self.jti
+        query.keyID = self.kid
+        query.issuer = self.iss
+        query.peer = self.peer
+        query.kind = self.kind
         query.decision = self.decision
         query.library = self.library
         let files: AuditFiles
@@ -47,7 +58,7 @@ struct AuditQueryCommand: AsyncParsableCommand {
             case .pretty: Console.print(event.text)
             }
         }
-        if unreadable > 0 { Console.error("\(unreadable) lines are no records") }
+        if unreadable > 0 { throw CommandError("\(self.file): \(unreadable) lines are no records") }
     }
 
     /// Reads an RFC 3339 time, or a duration before `now`.
@@ -58,6 +69,7 @@ struct AuditQueryCommand: AsyncParsableCommand {
 }
 
 extension AuditEvent.Decision: ExpressibleByArgument {}
+extension AuditEvent.Kind: ExpressibleByArgument {}
 
 extension AuditEvent {
     /// The record on one line, for people.
