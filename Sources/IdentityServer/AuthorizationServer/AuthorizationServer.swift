@@ -95,7 +95,9 @@ struct AuthorizationServer: Sendable {
         }
         guard self.metadata.paths.contains(path) else { return nil }
         return .published(
-            self.metadata.document(signedBy: state.signer.algorithm), type: "application/json",
+            self.metadata.document(
+                signedBy: state.signer.algorithm,
+                certificateBound: self.plane.registry.access.certificateBoundAudiences), type: "application/json",
             maxAgeSeconds: Self.metadataMaxAgeSeconds)
     }
 
@@ -235,11 +237,8 @@ struct AuthorizationServer: Sendable {
     /// Where it used the `Authorization` field, a challenge of the same scheme (RFC 6749 §5.2); introspection always has
     /// one (RFC 7662 §2.3).
     private func challenge(_ endpoint: Endpoint, _ request: OAuthRequest) -> String? {
-        switch request.authorizationScheme {
-        case "bearer"?: "Bearer realm=\"\(self.issuer)\""
-        case _?: "Basic realm=\"\(self.issuer)\""
-        case nil: endpoint == .introspection ? "Bearer realm=\"\(self.issuer)\"" : nil
-        }
+        let scheme = request.authorizationScheme ?? (endpoint == .introspection ? "Bearer" : nil)
+        return scheme.map { "\($0) realm=\"\(self.issuer)\"" }
     }
 }
 

@@ -10,6 +10,10 @@ struct AuthorizationServerMetadata: Sendable {
     static let keysPath = "/oauth2/jwks"
     /// The binding of a token is not in a registered member; it is public all the same.
     static let bindingMember = "signet_token_bindings_supported"
+    /// The audiences whose tokens name the client's certificate; those of all others name its SPIFFE ID.
+    static let certificateBoundMember = "signet_certificate_bound_audiences"
+    /// The most of them that are listed, of more none is: the document is for everybody.
+    static let maxCertificateBound = 1_000
 
     let issuer: IssuerURL
 
@@ -26,11 +30,12 @@ struct AuthorizationServerMetadata: Sendable {
     /// The document.
     ///
     /// OpenID Connect Discovery demands three members of an issuer that has no end users either; they say that there is
-    /// nobody to send to an authorization endpoint.
-    func document(signedBy algorithm: SignatureAlgorithm) -> [UInt8] {
+    /// nobody to send to an authorization endpoint. `scopes_supported` is left out, as RFC 8414 allows: scopes are what
+    /// somebody was granted, and nobody else's business.
+    func document(signedBy algorithm: SignatureAlgorithm, certificateBound: Set<AudienceURI>) -> [UInt8] {
         let methods = JSONValue.array(OAuthClient.Method.allCases.map { .string($0.rawValue) })
         let assertions = JSONValue.array(SignatureAlgorithm.svidAlgorithms.map { .string($0.rawValue) })
-        let document: JSONObject = [
+        var document: JSONObject = [
             "issuer": .string(self.issuer.text),
             "token_endpoint": .string(self.issuer.text + Self.tokenPath),
             "jwks_uri": .string(self.issuer.text + Self.keysPath),
@@ -49,6 +54,11 @@ struct AuthorizationServerMetadata: Sendable {
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": [.string(algorithm.rawValue)],
         ]
+        // RFC 8414 §3.2: a member without elements is left out.
+        if (1...Self.maxCertificateBound).contains(certificateBound.count) {
+            document[Self.certificateBoundMember] = .array(
+                certificateBound.map(\.text).sorted().map(JSONValue.string))
+        }
         return JSON.serialize(.object(document))
     }
 }

@@ -145,19 +145,28 @@ struct AccessService: Sendable {
         }
     }
 
-    /// The decision as it would be made now, without a token.
+    /// The decision as it would be made now, without a token; a server that issues none grants nothing.
     func testGrant(
         _ request: Signet_Server_V1_TestGrantRequest, _ call: Call
     ) async throws -> Signet_Server_V1_TestGrantResponse {
         let caller = try self.caller(request.caller)
         let scopes = try ScopeSet(requested: request.scopes)
         do throws(GrantRefusal) {
+            let issuance = self.plane.tokens?.issuance
             let decision = try self.plane.registry.access.decide(
-                caller: caller, audience: request.audience, scopes: scopes, now: self.plane.instants.now())
+                caller: caller, audience: request.audience, scopes: scopes,
+                lifetime: issuance?.lifetime ?? TokenLifetime.standard, now: self.plane.instants.now())
+            let grants = "granted by \(decision.grantIDs.joined(separator: ", "))"
+            guard issuance != nil else {
+                return .with {
+                    $0.reason = "no_authorization_server"
+                    $0.explanation = "\(grants), but \(RPCError.noAuthorizationServer.message)"
+                }
+            }
             return .with {
                 $0.granted = true
                 $0.reason = "granted"
-                $0.explanation = "granted by \(decision.grantIDs.joined(separator: ", "))"
+                $0.explanation = grants
                 $0.audience = decision.service.audience.text
                 $0.scopes = decision.scopes.names
                 $0.lifetime = decision.lifetime.components.seconds

@@ -10,6 +10,8 @@ import Testing
 
 @Suite("services and grants", .timeLimit(.minutes(1)))
 struct AccessAdministrationTests {
+    private static let settings = HarnessSettings(issuer: "https://tokens.example.org")
+
     @Test("are created by an actor, listed and shown, and outlive the server")
     func lifeCycle() async throws {
         let disk = try Disk()
@@ -43,7 +45,7 @@ struct AccessAdministrationTests {
     @Test("a decision is explained, and follows the grants")
     func test() async throws {
         let time = ManualInstants()
-        try await withControlPlane(time: time) { plane async throws in
+        try await withControlPlane(Self.settings, time: time) { plane async throws in
             try await plane.local { client async throws in
                 #expect(try await client.test("/orders", "payments", []).reason == "unknown_caller")
                 _ = try await client.createService("payments") { $0.binding = .certificate }
@@ -67,6 +69,26 @@ struct AccessAdministrationTests {
                 #expect(inForce.grants == [])
                 _ = try await client.call(AccessMethods.deleteGrant, .with { $0.id = grant.id })
                 #expect(try await client.test("/orders", "payments", ["a"]).reason == "unknown_caller")
+            }
+        }
+    }
+
+    @Test("a decision has the lifetime of this server; one that issues no tokens grants none, and says so")
+    func testOfServer() async throws {
+        var settings = Self.settings
+        settings.tokenLifetime = .seconds(420)
+        for (settings, isIssuing) in [(settings, true), (HarnessSettings(), false)] {
+            try await withControlPlane(settings) { plane async throws in
+                try await plane.local { client async throws in
+                    _ = try await client.createService("payments")
+                    let grant = try await client.grant("/orders", "payments", ["a"])
+                    let decision = try await client.test("/orders", "payments", ["a"])
+                    #expect(decision.granted == isIssuing)
+                    #expect(decision.lifetime == (isIssuing ? 420 : 0))
+                    #expect(decision.reason == (isIssuing ? "granted" : "no_authorization_server"))
+                    #expect(decision.explanation.hasPrefix("granted by \(grant.id)"))
+                    #expect(decision.explanation.hasSuffix("no section oauth") == !isIssuing)
+                }
             }
         }
     }
@@ -177,7 +199,7 @@ struct AccessAdministrationTests {
 
     @Test("a policy is planned, applied whole, and then nothing is left to do")
     func policy() async throws {
-        try await withControlPlane { plane async throws in
+        try await withControlPlane(Self.settings) { plane async throws in
             try await plane.local { client async throws in
                 var policy = Signet_Server_V1_ApplyPolicyRequest.with {
                     $0.owner = "team"

@@ -65,10 +65,14 @@ struct FormParametersTests {
         for right in [
             "application/x-www-form-urlencoded", "APPLICATION/x-www-form-urlencoded",
             "application/x-www-form-urlencoded; charset=UTF-8", "application/x-www-form-urlencoded;charset=\"utf-8\"",
+            " application/x-www-form-urlencoded\t; charset = utf-8 ",
         ] { #expect(FormContentType.isForm([right]), "\(right)") }
         for wrong in [
             "application/json", "multipart/form-data", "application/x-www-form-urlencoded; charset=latin1",
-            "application/x-www-form-urlencoded;", "text/plain", "",
+            "application/x-www-form-urlencoded;", "text/plain", "", ";", "application / x-www-form-urlencoded",
+            "\"application/x-www-form-urlencoded\"", "application/x-www-form-urlencoded; char set=utf-8",
+            "application/x-www-form-urlencoded; charset=ut f-8", "application/x-www-form-urlencoded; charset=\"utf-8",
+            "application/x-www-form-urlencoded; charset=utf-8=",
         ] { #expect(!FormContentType.isForm([wrong]), "\(wrong)") }
         #expect(!FormContentType.isForm([]))
         #expect(!FormContentType.isForm([FormContentType.mediaType, FormContentType.mediaType]))

@@ -38,6 +38,28 @@ struct MetadataTests {
         }
     }
 
+    @Test("RFC 8414 §2: the document says for which services tokens are bound to the certificate")
+    func bindings() async throws {
+        try await withControlPlane(oauthSettings) { plane async throws in
+            @Sendable func bound() async throws -> [String]? {
+                let reply = try await plane.https("GET", "/.well-known/oauth-authorization-server")
+                return reply.members["signet_certificate_bound_audiences"]?.strings
+            }
+            try await plane.local { client async throws in
+                _ = try await client.createService("inventory")
+                #expect(try await bound() == nil)
+                _ = try await client.createService("payments") { $0.binding = .certificate }
+                _ = try await client.createService("ledger") {
+                    $0.binding = .certificate
+                    $0.audience = "https://ledger.test"
+                }
+                #expect(try await bound() == ["https://ledger.test", "spiffe://example.org/payments"])
+                _ = try await client.call(AccessMethods.deleteService, .with { $0.name = "payments" })
+                #expect(try await bound() == ["https://ledger.test"])
+            }
+        }
+    }
+
     @Test("RFC 8414 §3.1: an issuer with a path has its document behind the well-known part, its endpoints below")
     func path() async throws {
         var settings = oauthSettings

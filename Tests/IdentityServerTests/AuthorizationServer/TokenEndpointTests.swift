@@ -22,11 +22,11 @@ let jwtSPIFFE = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"
 
 /// The services `payments`, `reports` and `inventory`, grants of `/orders` to the first two, and its identity.
 func withAuthorizationServer(
-    _ binding: Signet_Server_V1_Binding = .identity, time: ManualInstants = ManualInstants(),
+    _ binding: Signet_Server_V1_Binding = .identity, disk: Disk? = nil, time: ManualInstants = ManualInstants(),
     settings: HarnessSettings = oauthSettings,
     _ body: @escaping @Sendable (ControlPlaneUnderTest, TestIdentity) async throws -> Void
 ) async throws {
-    try await withControlPlane(settings, time: time) { plane async throws in
+    try await withControlPlane(settings, disk: disk, time: time) { plane async throws in
         try await plane.local { client async throws in
             _ = try await client.createService("payments") { $0.binding = binding }
             _ = try await client.createService("inventory")
@@ -209,7 +209,11 @@ struct TokenEndpointTests {
         try await withAuthorizationServer { plane, orders async throws in
             for (value, challenge) in [
                 ("Basic YTpi", "Basic realm=\"https://tokens.example.org\""),
-                ("bearer x", "Bearer realm=\"https://tokens.example.org\""),
+                ("bearer x", "bearer realm=\"https://tokens.example.org\""),
+                ("DPoP x", "DPoP realm=\"https://tokens.example.org\""),
+                ("Digest username=\"a\"", "Digest realm=\"https://tokens.example.org\""),
+                ("\"x\" y", "Basic realm=\"https://tokens.example.org\""),
+                (String(repeating: "x", count: 65), "Basic realm=\"https://tokens.example.org\""),
             ] {
                 let reply = try await plane.post(wish, as: orders, headers: [("Authorization", value)])
                 #expect(reply.status == 401)

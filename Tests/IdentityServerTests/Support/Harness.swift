@@ -74,6 +74,8 @@ struct HarnessSettings: Sendable {
     var issuer: String? = nil
     /// The oldest version of the library of services that gets tokens; nil gives them to all.
     var minimumLibraryVersion: LibraryVersion? = nil
+    /// How long access tokens live; nil leaves it to the server.
+    var tokenLifetime: Duration? = nil
     /// What the endpoint of the authorization server proves itself with; nil has no endpoint.
     var certificate: AuthorizationServerConfiguration.Certificate? = nil
 }
@@ -97,7 +99,8 @@ func withControlPlane<Result: Sendable>(
     var authorizationServer: AuthorizationServerConfiguration?
     if let issuer = settings.issuer.flatMap({ IssuerURL($0) }) {
         authorizationServer = AuthorizationServerConfiguration(
-            issuer: issuer, minimumLibraryVersion: settings.minimumLibraryVersion,
+            issuer: issuer, tokenLifetime: settings.tokenLifetime ?? TokenLifetime.standard,
+            minimumLibraryVersion: settings.minimumLibraryVersion,
             endpoint: settings.certificate.map { .init(bindAddress: "127.0.0.1", bindPort: 0, certificate: $0) })
         tokenKeys = try await TokenKeyRotation.start(
             configuration: TokenKeyConfiguration(lifetime: settings.tokenKeyTTL), keyManager: disk.keys, journal: store,
