@@ -278,7 +278,7 @@ let package = Package(
         // Tests
         .target(
             name: "TestSupport",
-            dependencies: ["ChildPrograms", "JOSE", "Rotation", "SPIFFE", .asn1, .crypto, .x509],
+            dependencies: ["ChildPrograms", "JOSE", "Rotation", "SPIFFE", .asn1, .crypto, .cryptoExtras, .x509],
             path: "Tests/Support", swiftSettings: settings),
         .target(
             name: "FuzzTargets",

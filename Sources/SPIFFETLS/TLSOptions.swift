@@ -10,6 +10,15 @@ struct TLSOptions: Sendable {
     /// The cipher suites of TLS 1.2, where it is allowed; those of TLS 1.3 are all good.
     static let cipherSuites = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
+    /// What a peer may sign with: each kind of key that an X509-SVID may have, and no SHA-1.
+    ///
+    /// The last three are for TLS 1.2 only.
+    static let signatureAlgorithms: [SignatureAlgorithm] = [
+        .ecdsaSecp256R1Sha256, .ed25519, .ecdsaSecp384R1Sha384, .ecdsaSecp521R1Sha512,
+        .rsaPssRsaeSha256, .rsaPssRsaeSha384, .rsaPssRsaeSha512,
+        .rsaPkcs1Sha256, .rsaPkcs1Sha384, .rsaPkcs1Sha512,
+    ]
+
     /// How long a connection that is closed waits for the peer to agree (close_notify).
     static let shutdownTimeout: TimeAmount = .seconds(1)
 
@@ -57,6 +66,7 @@ struct TLSOptions: Sendable {
         configuration.minimumTLSVersion = self.minimumVersion.nioSSL
         configuration.curves = Self.groups
         configuration.cipherSuites = Self.cipherSuites
+        configuration.verifySignatureAlgorithms = Self.signatureAlgorithms
         configuration.applicationProtocols = self.applicationProtocols
         configuration.shutdownTimeout = Self.shutdownTimeout
         configuration.certificateVerification = verification

@@ -203,9 +203,12 @@ func open(_ port: Int, _ contexts: SPIFFETLSContexts) async throws -> (channel: 
 struct LawlessTLS: Sendable {
     private let context: NIOSSLContext
 
-    /// - Parameter credentials: Nil to show no certificate.
-    init(_ credentials: Credentials?) throws {
+    /// - Parameters:
+    ///   - credentials: Nil to show no certificate.
+    ///   - maximumVersion: The newest version of TLS that it speaks.
+    init(_ credentials: Credentials?, maximumVersion: MinimumTLSVersion = .tlsv13) throws {
         var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.maximumTLSVersion = maximumVersion == .tlsv13 ? .tlsv13 : .tlsv12
         configuration.certificateVerification = .none
         if let credentials {
             configuration.certificateChain = try credentials.chain.map {

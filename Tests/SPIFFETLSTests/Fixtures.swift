@@ -82,6 +82,11 @@ struct Fixture: Sendable {
         self.orders = RotatingSource(try self.authority.x509Identity(id: Self.ordersID))
     }
 
+    /// What a service holds that was given this SVID.
+    func identity(_ svid: X509SVID) -> X509Identity {
+        X509Identity(svid: svid, bundles: TrustBundles([self.authority.bundle]))
+    }
+
     var now: @Sendable () -> Date {
         let time = self.time
         return { time.now }

@@ -24,6 +24,35 @@ struct HandshakeTests {
         }
     }
 
+    @Test("an SVID with a key of any kind that an X509-SVID may have is served", arguments: LeafKey.Kind.allCases)
+    func keyOfServer(kind: LeafKey.Kind) async throws {
+        let svid = try self.fixture.authority.x509SVID(id: Fixture.paymentsID, key: LeafKey(kind))
+        self.fixture.payments.rotate(to: self.fixture.identity(svid))
+        try await withServer(self.fixture.server()) { server async throws in
+            let exchange = try await call(server.port, self.fixture.client())
+            #expect(exchange == Exchange(outcome: .peer(id(Fixture.paymentsID)), answer: "ping\n"))
+        }
+    }
+
+    @Test(
+        "an SVID with a key of any kind that an X509-SVID may have proves a client, in both versions of TLS",
+        arguments: LeafKey.Kind.allCases, [MinimumTLSVersion.tlsv12, .tlsv13])
+    func keyOfClient(kind: LeafKey.Kind, version: MinimumTLSVersion) async throws {
+        let svid = try self.fixture.authority.x509SVID(id: Fixture.ordersID, key: LeafKey(kind))
+        let credentials = Credentials(svid)
+        try await withServer(self.fixture.server(minimumVersion: version)) { server async throws in
+            let lawless = try LawlessTLS(credentials, maximumVersion: version)
+            #expect(try await call(server.port, lawless.clientHandlers).answer == "ping\n")
+            #expect(await server.nextOutcome() == .peer(id(Fixture.ordersID)))
+        }
+        try await withServer(self.fixture.server()) { server async throws in
+            let exchange = try await call(
+                server.port, self.fixture.client(RotatingSource(self.fixture.identity(svid))))
+            #expect(exchange.answer == "ping\n")
+            #expect(await server.nextOutcome() == .peer(id(Fixture.ordersID)))
+        }
+    }
+
     @Test("a client refuses a server that its policy does not authorize")
     func clientPolicy() async throws {
         try await withServer(self.fixture.server()) { server async throws in

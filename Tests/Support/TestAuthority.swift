@@ -188,9 +188,23 @@ package struct TestAuthority: Sendable {
         }
     }
 
+    /// Issues an X.509-SVID for a key of any kind.
+    package func x509SVID(id: String, key: LeafKey) throws -> X509SVID {
+        var contents = TestCertificate(now: self.now, lifetime: .seconds(3_600))
+        contents.uriNames = [id]
+        let leaf = try self.sign(contents, publicKey: key.publicKey, keyIdentifier: nil)
+        return try X509SVID(certificates: [leaf] + self.intermediates, privateKeyPKCS8DER: key.pkcs8DER)
+    }
+
     private func sign(_ contents: TestCertificate, publicKey: P256.Signing.PublicKey) throws -> Certificate {
+        try self.sign(contents, publicKey: .init(publicKey), keyIdentifier: Self.identifier(of: publicKey))
+    }
+
+    private func sign(
+        _ contents: TestCertificate, publicKey: Certificate.PublicKey, keyIdentifier: [UInt8]?
+    ) throws -> Certificate {
         try contents.certificate(
-            publicKey: .init(publicKey), keyIdentifier: Self.identifier(of: publicKey),
+            publicKey: publicKey, keyIdentifier: keyIdentifier,
             issuer: self.certificate.subject, issuerKey: .init(self.key),
             issuerKeyIdentifier: Self.identifier(of: self.key.publicKey))
     }
