@@ -322,7 +322,7 @@ let package = Package(
             [
                 "SPIFFEGRPC", "SPIFFEHTTPClient", "SPIFFEHummingbird", "SPIFFE", "SPIFFETLS", "TestSupport",
                 .asyncHTTPClient, .grpcCore, .grpcPosix, .httpTypes, .hummingbird, .hummingbirdCore, .logging, .nioCore,
-                .nioHTTP1,
+                .nioHTTP1, .nioPosix, .nioSSL, .nioTLS,
             ]),
         tests(
             "SPIFFETestingTests",

@@ -42,24 +42,30 @@ public final class SPIFFEHTTPClient: Sendable {
 
     /// Creates a client that has to be shut down.
     ///
-    /// ``withSPIFFEHTTPClient(source:policy:now:revokedPeers:configuration:_:)`` does so.
+    /// ``withSPIFFEHTTPClient(source:policy:now:minimumVersion:revokedPeers:configuration:onRefusedIdentity:_:)`` does so.
     ///
     /// - Parameters:
     ///   - source: Where the SVID and the bundles come from; asked at every connection.
     ///   - policy: Which servers are called.
     ///   - now: The time at which certificates are judged. Default: the clock of this machine.
+    ///   - minimumVersion: The oldest version of TLS. Default: 1.3.
     ///   - revokedPeers: The servers whose connections are refused and ended. Default: nobody's.
     ///   - configuration: Limits, timeouts and the pool. What it says of TLS, proxies, redirections, the version of HTTP
     ///     and initializers of connections is not used.
+    ///   - onRefusedIdentity: Called once for each snapshot of the source that cannot be used, on the event loop that
+    ///     came upon it; the last good snapshot stays in force. Default: does nothing.
     public init(
         source: any X509SVIDSource, policy: PeerPolicy, now: @escaping @Sendable () -> Date = { Date() },
-        revokedPeers: RevokedPeers? = nil, configuration: HTTPClient.Configuration = .init()
+        minimumVersion: MinimumTLSVersion = .tlsv13, revokedPeers: RevokedPeers? = nil,
+        configuration: HTTPClient.Configuration = .init(),
+        onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void = { _ in }
     ) {
         let makeClient: @Sendable (any X509SVIDSource) -> HTTPClient = { source in
             Self.client(
                 SPIFFETLSContexts(
-                    source: source, policy: policy, now: now, applicationProtocols: ["http/1.1"],
-                    revokedPeers: revokedPeers),
+                    source: source, policy: policy, now: now, minimumVersion: minimumVersion,
+                    applicationProtocols: ["http/1.1"], revokedPeers: revokedPeers,
+                    onRefusedIdentity: onRefusedIdentity),
                 configuration)
         }
         self.source = source
@@ -184,14 +190,17 @@ public enum SPIFFEHTTPClientError: Error, Hashable {
 
 /// Runs `body` with a client, and shuts it down after.
 ///
-/// Parameters are those of ``SPIFFEHTTPClient/init(source:policy:now:revokedPeers:configuration:)``.
+/// Parameters are those of ``SPIFFEHTTPClient/init(source:policy:now:minimumVersion:revokedPeers:configuration:onRefusedIdentity:)``.
 public func withSPIFFEHTTPClient<Result>(
     source: any X509SVIDSource, policy: PeerPolicy, now: @escaping @Sendable () -> Date = { Date() },
-    revokedPeers: RevokedPeers? = nil, configuration: HTTPClient.Configuration = .init(),
+    minimumVersion: MinimumTLSVersion = .tlsv13, revokedPeers: RevokedPeers? = nil,
+    configuration: HTTPClient.Configuration = .init(),
+    onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void = { _ in },
     _ body: (SPIFFEHTTPClient) async throws -> Result
 ) async throws -> Result {
     let client = SPIFFEHTTPClient(
-        source: source, policy: policy, now: now, revokedPeers: revokedPeers, configuration: configuration)
+        source: source, policy: policy, now: now, minimumVersion: minimumVersion, revokedPeers: revokedPeers,
+        configuration: configuration, onRefusedIdentity: onRefusedIdentity)
     do {
         let result = try await body(client)
         try await client.shutdown()

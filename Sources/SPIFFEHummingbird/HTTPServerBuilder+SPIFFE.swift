@@ -1,6 +1,6 @@
 public import FoundationEssentials
 public import HummingbirdCore
-package import NIOCore
+public import NIOCore
 public import SPIFFE
 public import SPIFFETLS
 
@@ -18,17 +18,23 @@ extension HTTPServerBuilder {
     ///   - source: Where the SVID and the bundles come from; asked at every connection.
     ///   - policy: Which peers are let in.
     ///   - now: The time at which certificates are judged. Default: the clock of this machine.
+    ///   - minimumVersion: The oldest version of TLS. Default: 1.3.
     ///   - connectionAge: How old a connection may become. Default: as old as it likes.
     ///   - revokedPeers: Whose connections are refused and ended. Default: nobody's.
-    ///   - configuration: How HTTP/1.1 is spoken.
+    ///   - configuration: How HTTP/1.1 is spoken. Default: a connection that says nothing for a minute is closed.
+    ///   - onRefusedIdentity: Called once for each snapshot of the source that cannot be used, on the event loop that
+    ///     came upon it; the last good snapshot stays in force. Default: does nothing.
     public static func spiffe(
         source: any X509SVIDSource, policy: PeerPolicy, now: @escaping @Sendable () -> Date = { Date() },
-        connectionAge: ConnectionAge? = nil, revokedPeers: RevokedPeers? = nil,
-        configuration: HTTP1Channel.Configuration = .init()
+        minimumVersion: MinimumTLSVersion = .tlsv13, connectionAge: ConnectionAge? = nil,
+        revokedPeers: RevokedPeers? = nil,
+        configuration: HTTP1Channel.Configuration = .init(idleTimeout: .seconds(60)),
+        onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void = { _ in }
     ) -> HTTPServerBuilder {
         let tls = SPIFFETLSContexts(
-            source: source, policy: policy, now: now, applicationProtocols: ["http/1.1"],
-            connectionAge: connectionAge, revokedPeers: revokedPeers)
+            source: source, policy: policy, now: now, minimumVersion: minimumVersion,
+            applicationProtocols: ["http/1.1"], connectionAge: connectionAge, revokedPeers: revokedPeers,
+            onRefusedIdentity: onRefusedIdentity)
         return .spiffe(tls: { try tls.serverHandlers() }, configuration: configuration)
     }
 

@@ -44,6 +44,15 @@ struct Fixture: Sendable {
                 svid: try stranger.x509SVID(id: Self.orders.uri), bundles: TrustBundles([self.authority.bundle])))
     }
 
+    /// Gives a service an SVID that TLS cannot use.
+    func spoil(_ source: RotatingSource) throws {
+        let id = try source.current().svid.id.uri
+        source.rotate(
+            to: X509Identity(
+                svid: try self.authority.x509SVID(id: id, key: .unusableForTLS()),
+                bundles: TrustBundles([self.authority.bundle])))
+    }
+
     /// Gives both services new SVIDs.
     func rotate() throws {
         self.payments.rotate(to: try self.authority.x509Identity(id: Self.payments.uri))

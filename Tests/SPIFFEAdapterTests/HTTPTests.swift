@@ -5,6 +5,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import SPIFFE
 import SPIFFEHTTPClient
 import SPIFFEHummingbird
@@ -24,8 +25,9 @@ struct HTTPTests {
 
     /// Serves as `payments` while `body` runs.
     private func withServer(
-        _ policy: PeerPolicy? = nil, connectionAge: ConnectionAge? = nil, seen: Recorded<String> = Recorded(),
-        _ body: (_ url: String) async throws -> Void
+        _ policy: PeerPolicy? = nil, minimumVersion: MinimumTLSVersion = .tlsv13, connectionAge: ConnectionAge? = nil,
+        configuration: HTTP1Channel.Configuration = .init(), seen: Recorded<String> = Recorded(),
+        refused: Recorded<SPIFFETLSError> = Recorded(), _ body: (_ url: String) async throws -> Void
     ) async throws {
         let router = Router(context: SPIFFERequestContext.self)
         router.get("whoami") { _, context in
@@ -52,7 +54,9 @@ struct HTTPTests {
         let application = Application(
             router: router,
             server: .spiffe(
-                source: self.fixture.payments, policy: policy ?? .exactly(Fixture.orders), connectionAge: connectionAge),
+                source: self.fixture.payments, policy: policy ?? .exactly(Fixture.orders),
+                minimumVersion: minimumVersion, connectionAge: connectionAge, configuration: configuration,
+                onRefusedIdentity: { refused.append($0) }),
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
             onServerRunning: { channel in port.yield(channel.localAddress?.port ?? 0) }, logger: Self.quiet)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -260,6 +264,68 @@ struct HTTPTests {
                 // In HTTP/1.1 a request that crosses the close on its way fails, and is for the caller to repeat.
                 while Set(seen.values).count < 2 { _ = try? await self.get("\(url)/whoami", client) }
             }
+        }
+    }
+
+    @Test("an SVID that TLS cannot use is said once, on either side, and the last good one goes on serving")
+    func unusableIdentity() async throws {
+        let (server, client) = (Recorded<SPIFFETLSError>(), Recorded<SPIFFETLSError>())
+        var configuration = HTTPClient.Configuration()
+        configuration.maximumUsesPerConnection = 1
+        try await self.withServer(refused: server) { url async throws in
+            try await withSPIFFEHTTPClient(
+                source: self.fixture.orders, policy: .exactly(Fixture.payments), configuration: configuration,
+                onRefusedIdentity: { client.append($0) }
+            ) { calls async throws in
+                #expect(try await self.get("\(url)/whoami", calls).status == 200)
+                try self.fixture.spoil(self.fixture.payments)
+                try self.fixture.spoil(self.fixture.orders)
+                for _ in 1...3 { #expect(try await self.get("\(url)/whoami", calls).status == 200) }
+            }
+        }
+        #expect(server.values == [.identityUnusable(Fixture.payments)])
+        #expect(client.values == [.identityUnusable(Fixture.orders)])
+    }
+
+    @Test("a server speaks TLS 1.2 where it is told to, and only there", arguments: MinimumTLSVersion.allCases)
+    func oldClient(minimumVersion: MinimumTLSVersion) async throws {
+        let svid = try self.fixture.orders.current().svid
+        try await withTemporaryDirectory { directory async throws in
+            let chain = try directory.write(Array(svid.certificatesPEM.utf8), to: "svid.pem")
+            let key = try directory.write(Array(svid.privateKeyPEM.utf8), to: "key.pem")
+            try await self.withServer(minimumVersion: minimumVersion) { url async throws in
+                let called = try await runProcess(
+                    "openssl",
+                    ["s_client", "-connect", String(url.dropFirst("https://".count)), "-tls1_2"]
+                        + ["-cert", chain, "-key", key])
+                #expect((called.status == 0) == (minimumVersion == .tlsv12), "\(called.errorText)")
+            }
+        }
+    }
+
+    @Test("a client speaks TLS 1.2 where it is told to, and only there", arguments: MinimumTLSVersion.allCases)
+    func oldServer(minimumVersion: MinimumTLSVersion) async throws {
+        let completed = Recorded<Bool>()
+        try await withOldServer(self.fixture.payments.current().svid, completed: completed) { url async throws in
+            try await withSPIFFEHTTPClient(
+                source: self.fixture.orders, policy: .exactly(Fixture.payments), minimumVersion: minimumVersion
+            ) { client async throws in
+                _ = await #expect(throws: (any Error).self) { try await self.get(url, client) }
+            }
+        }
+        #expect(completed.values == (minimumVersion == .tlsv12 ? [true] : []))
+    }
+
+    @Test("a peer that says nothing is not waited for longer than it is told to be")
+    func silentClient() async throws {
+        let idle = HTTP1Channel.Configuration(idleTimeout: .milliseconds(50))
+        try await self.withServer(configuration: idle) { url async throws in
+            let port = try #require(Int(url.split(separator: ":").last ?? ""))
+            let tls = SPIFFETLSContexts(source: self.fixture.orders, policy: .exactly(Fixture.payments))
+            let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .channelInitializer { tls.secureClient($0) }
+                .connect(host: "127.0.0.1", port: port).get()
+            try await channel.closeFuture.get()
         }
     }
 }
