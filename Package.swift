@@ -252,8 +252,8 @@ let package = Package(
         program(
             "signet-sdk-harness",
             [
-                "JOSE", "SPIFFE", "SPIFFETLS", "WorkloadAPI", "Rotation", .httpTypes, .hummingbird, .logging, .nioCore,
-                .nioPosix, .nioSSL, .serviceLifecycle, .unixSignals,
+                "JOSE", "SPIFFE", "SPIFFETLS", "WorkloadAPI", "Rotation", .httpTypes, .hummingbird, .hummingbirdCore,
+                .logging, .nioCore, .nioPosix, .nioSSL, .serviceLifecycle, .unixSignals,
             ]),
         // For what starts programs: the measurements and the tests.
         module("ChildPrograms", ["CLinux"]),
@@ -390,6 +390,12 @@ let package = Package(
                 "WorkloadAPIProtos",
                 "WorkloadAttestation", .crypto, .grpcCore, .grpcPosix, .logging, .nioCore, .serviceLifecycle,
                 .swiftProtobuf, .x509,
+            ]),
+        tests(
+            "SDKHarnessTests",
+            [
+                "signet-sdk-harness", "JOSE", "SPIFFE", "SPIFFETLS", "SPIFFETesting", "WorkloadAPI", .httpTypes,
+                .hummingbird, .hummingbirdCore, .logging, .nioCore,
             ]),
         tests("SignetTests", ["TestSupport"]),
         tests("SignetBenchTests", ["signet-bench"]),

@@ -1,35 +1,49 @@
 import HTTPTypes
-import Hummingbird
+package import Hummingbird
 import JOSE
 import SPIFFE
-import WorkloadAPI
+package import WorkloadAPI
 
 /// The requests of an outside suite, one library call each.
-struct ControlPort: HTTPResponder {
-    typealias Context = BasicRequestContext
+package struct ControlPort: HTTPResponder {
+    package typealias Context = BasicRequestContext
 
     /// The longest request that is read: far more than a token that the library accepts.
     static let maxRequestBytes = 16 * 1024 * 1024
+
+    /// How long the first JWT bundles are waited for.
+    static let bundleTimeout: Duration = .seconds(10)
 
     let client: WorkloadAPIClient
     let tokens: JWTSource
     let dialer: Dialer
 
-    func respond(to request: Request, context: Context) async throws -> Response {
+    package init(client: WorkloadAPIClient, tokens: JWTSource, dialer: Dialer) {
+        self.client = client
+        self.tokens = tokens
+        self.dialer = dialer
+    }
+
+    package func respond(to request: Request, context: Context) async throws -> Response {
+        await self.answer(to: request).response
+    }
+
+    /// What one library call comes to.
+    package func answer(to request: Request) async -> ControlAnswer {
         do {
-            return try await self.answer(request).response
+            return try await self.outcome(of: request)
         } catch {
-            return ControlAnswer(error).response
+            return ControlAnswer(error)
         }
     }
 
-    private func answer(_ request: Request) async throws -> ControlAnswer {
+    private func outcome(of request: Request) async throws -> ControlAnswer {
         switch (request.method, request.uri.path) {
         case (.get, "/v1/info"): self.info()
         case (.post, "/v1/jwt/validate"): try await self.validateJWT(self.read(request))
         case (.post, "/v1/jwt/fetch"): try await self.fetchJWT(self.read(request))
         case (.post, "/v1/x509/dial"): try await self.dial(self.read(request))
-        default: .unsupported
+        default: .unsupported(reason: "there is no \(request.method) \(request.uri.path)")
         }
     }
 
@@ -38,9 +52,15 @@ struct ControlPort: HTTPResponder {
     }
 
     /// Validates locally, against the JWT bundles that the library follows.
-    private func validateJWT(_ members: ControlRequest) throws -> ControlAnswer {
-        let svid = try self.tokens.validateLocally(
-            members.string("token"), audience: members.string("audience"))
+    private func validateJWT(_ members: ControlRequest) async throws -> ControlAnswer {
+        let (token, audience) = try (members.string("token"), members.string("audience"))
+        // READY speaks of the X509-SVID alone: the JWT bundles may still be on their way.
+        do throws(WorkloadAPIError) { _ = try self.tokens.bundles() } catch .notReady {
+            try await self.tokens.waitUntilReady(timeout: Self.bundleTimeout)
+        } catch {
+            throw error
+        }
+        let svid = try self.tokens.validateLocally(token, audience: audience)
         return .ok(["spiffe_id": .string(svid.id.uri), "claims": .object(svid.claims)])
     }
 
@@ -88,9 +108,12 @@ struct ControlRequest {
         return value
     }
 
-    /// A string that may be left out, which means an empty one.
+    /// A string that may be left out or null, which means an empty one.
     func optionalString(_ name: String) throws(ControlRequestError) -> String {
-        self.members[name] == nil ? "" : try self.string(name)
+        switch self.members[name] {
+        case nil, .null: ""
+        default: try self.string(name)
+        }
     }
 
     func strings(_ name: String) throws(ControlRequestError) -> [String] {

@@ -1,10 +1,10 @@
 import NIOCore
 import NIOPosix
 import SPIFFE
-import SPIFFETLS
+package import SPIFFETLS
 
 /// Connects as a client with the library's identity, to say who answers.
-struct Dialer: Sendable {
+package struct Dialer: Sendable {
     /// How long connecting may take, and the handshake.
     static let timeout: TimeAmount = .seconds(10)
 
@@ -14,6 +14,10 @@ struct Dialer: Sendable {
     }
 
     let tls: SPIFFETLSContexts
+
+    package init(tls: SPIFFETLSContexts) {
+        self.tls = tls
+    }
 
     /// The SPIFFE ID of the server at an address, `127.0.0.1:8443` or `[::1]:8443`.
     func dial(_ address: String) async throws -> SPIFFEID {

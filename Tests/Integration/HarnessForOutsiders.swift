@@ -95,6 +95,27 @@ struct HarnessForOutsiders {
         _ = (await agent.stop(), await server.stop())
     }
 
+    @Test("ends when told to, although a request is half sent and another half said")
+    func halfSent() async throws {
+        let deployment = try Deployment()
+        let server = try await deployment.startServer()
+        let agent = try await deployment.startAgent()
+        let harness = try await Harness(deployment)
+        try await deployment.register("/harness", selector: Deployment.ownSelector)
+        #expect(try await harness.program.line() == "READY")
+        let head = "POST /v1/jwt/fetch HTTP/1.1\r\nHost: harness\r\nContent-Length: 100\r\n\r\n"
+        let requests = try [head, String(head.prefix(10))].map {
+            try HeldConnection(port: harness.controlPort, sending: Array($0.utf8))
+        }
+        // What is asked after is answered after: the halves have arrived.
+        #expect(try await harness.get("/v1/info").code == 200)
+        let told = ContinuousClock.now
+        #expect(await harness.program.stop() == 0)
+        #expect(told.duration(to: .now) < .seconds(20))
+        withExtendedLifetime(requests) {}
+        _ = (await agent.stop(), await server.stop())
+    }
+
     @Test("without an address of the Workload API it ends with 1")
     func noAddress() async throws {
         let result = try await runProcess(Programs.sdkHarness, environment: [:])
