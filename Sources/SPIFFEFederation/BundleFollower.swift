@@ -11,15 +11,19 @@ import Synchronization
 /// - After a failure it fetches again at the next interval, not at once; the bundle from before stays in force.
 /// - A bundle with a smaller sequence number than the one in force is not taken (SPIFFE Federation §4.2).
 /// - Every fetch begins at the configured URL.
-/// - Cancelling or shutting down ``run()`` ends it; the bundle stays readable.
+/// - Cancelling or shutting down ``run()`` ends it; the bundle stays readable. ``endRelation()`` withdraws it.
 public final class BundleFollower: Service {
     private let endpoint: BundleEndpoint
     private let client: BundleEndpointClient
     private let serverBundles: @Sendable () -> TrustBundles
     private let store: @Sendable (TrustBundle) async throws -> Void
+    private let forget: @Sendable (TrustDomain) async throws -> Void
     private let instants: Instants
     private let logger: Logger
     private let state: Watched<TrustBundle?>
+    private let hasEnded = Watched(false)
+    /// Held while the bundle changes, so that none arrives after the end of the relation.
+    private let change = Mutex(())
 
     /// - Parameters:
     ///   - endpoint: Where the bundle is, and how its server proves who it is.
@@ -31,25 +35,29 @@ public final class BundleFollower: Service {
     ///   - logger: Told of every fetch.
     ///   - store: Keeps a bundle for the next start; called before the bundle is published. A failure is logged, and
     ///     the bundle published nevertheless. Default: does nothing.
+    ///   - forget: Deletes what `store` has kept of a trust domain; called by ``endRelation()``. Default: does nothing.
     public convenience init(
         endpoint: BundleEndpoint, initial: TrustBundle?, client: BundleEndpointClient = BundleEndpointClient(),
         serverBundles: @escaping @Sendable () -> TrustBundles = { TrustBundles() }, logger: Logger,
-        store: @escaping @Sendable (TrustBundle) async throws -> Void = { _ in }
+        store: @escaping @Sendable (TrustBundle) async throws -> Void = { _ in },
+        forget: @escaping @Sendable (TrustDomain) async throws -> Void = { _ in }
     ) {
         self.init(
             endpoint: endpoint, initial: initial, client: client, serverBundles: serverBundles, instants: .system,
-            logger: logger, store: store)
+            logger: logger, store: store, forget: forget)
     }
 
     package init(
         endpoint: BundleEndpoint, initial: TrustBundle?, client: BundleEndpointClient = BundleEndpointClient(),
         serverBundles: @escaping @Sendable () -> TrustBundles = { TrustBundles() }, instants: Instants, logger: Logger,
-        store: @escaping @Sendable (TrustBundle) async throws -> Void = { _ in }
+        store: @escaping @Sendable (TrustBundle) async throws -> Void = { _ in },
+        forget: @escaping @Sendable (TrustDomain) async throws -> Void = { _ in }
     ) {
         self.endpoint = endpoint
         self.client = client
         self.serverBundles = serverBundles
         self.store = store
+        self.forget = forget
         self.instants = instants
         var logger = logger
         logger[metadataKey: "trust.domain"] = "\(endpoint.trustDomain)"
@@ -67,14 +75,42 @@ public final class BundleFollower: Service {
         self.state.updates()
     }
 
-    /// Fetches until it is cancelled, or told to shut down gracefully.
+    /// Fetches until it is cancelled, told to shut down gracefully, or the relation is ended.
     public func run() async throws {
         try? await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                await self.refresh()
-                let interval = self.current?.refreshInterval ?? TrustBundle.defaultRefreshInterval
-                try await self.instants.sleep(for: interval * Double.random(in: 0.9...1))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { for await hasEnded in self.hasEnded.updates() where hasEnded { return } }
+                group.addTask { try await self.poll() }
+                defer { group.cancelAll() }
+                _ = try await group.next()
             }
+        }
+    }
+
+    private func poll() async throws {
+        while !Task.isCancelled {
+            await self.refresh()
+            let interval = self.current?.refreshInterval ?? TrustBundle.defaultRefreshInterval
+            try await self.instants.sleep(for: interval * Double.random(in: 0.9...1))
+        }
+    }
+
+    /// Ends the relation with the foreign trust domain (SPIFFE Federation §6): its bundle is in force no more.
+    ///
+    /// ``current`` is nil from here on, which ``updates()`` say; ``run()`` returns, and nothing is fetched again.
+    /// Whoever validates with the bundle has to take it out of what it trusts. A stored bundle that cannot be deleted is
+    /// logged. There is no way back but a new follower.
+    public func endRelation() async {
+        self.change.withLock { _ in
+            self.hasEnded.publish(true)
+            self.state.publish(nil)
+        }
+        do {
+            try await self.forget(self.endpoint.trustDomain)
+        } catch {
+            self.logger.error(
+                "the stored trust bundle of a relation that has ended could not be deleted",
+                metadata: ["error": "\(error)"])
         }
     }
 
@@ -82,6 +118,7 @@ public final class BundleFollower: Service {
     ///
     /// What came of it is logged, and to be seen in ``current``.
     public func refresh() async {
+        guard !self.hasEnded.current else { return }
         do {
             let fetched = try await self.client.fetch(self.endpoint, trusting: self.trustedBundles())
             await self.take(fetched)
@@ -119,7 +156,17 @@ public final class BundleFollower: Service {
                 "the fetched trust bundle could not be stored; it is in force until the end of this process",
                 metadata: ["error": "\(error)"])
         }
-        self.state.publish(fetched)
+        await self.publish(fetched)
+    }
+
+    private func publish(_ bundle: TrustBundle) async {
+        let isTaken = self.change.withLock { _ in
+            guard !self.hasEnded.current else { return false }
+            self.state.publish(bundle)
+            return true
+        }
+        // What was stored meanwhile is not to come back at the next start.
+        if !isTaken { try? await self.forget(self.endpoint.trustDomain) }
     }
 
     private static func text(_ bundle: TrustBundle?) -> String {

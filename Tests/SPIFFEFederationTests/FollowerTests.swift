@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Logging
+import Rotation
 import SPIFFE
 import SPIFFEFederation
 import TestSupport
@@ -125,9 +126,108 @@ struct FollowerTests {
         try await new.stop()
     }
 
-    @Test("FED-14, FED-18: a bundle of another trust domain is none to begin with")
+    @Test("a bundle of another trust domain is none to begin with")
     func foreignInitial() async throws {
         let follower = self.follower(try self.fixtures.webEndpoint(1), initial: self.fixtures.web.bundle)
         #expect(follower.current == nil)
+    }
+
+    @Test("FED-14: beside another bundle the fetched one judges its own trust domain, and neither judges for the other")
+    func neverMerged() async throws {
+        let f = self.fixtures
+        let server = try await ScriptedEndpoint.start(f.webIdentity())
+        server.answer("/b", body: f.foreign.bundle.document())
+        let follower = self.follower(try f.webEndpoint(server.port))
+        await follower.refresh()
+        let bundles = TrustBundles([f.web.bundle, try #require(follower.current)])
+        func judged(_ authority: TestAuthority, _ id: String) throws -> SPIFFEID {
+            try VerifiedX509SVID.validate(authority.chain(id: id), bundles: bundles, now: Date()).id
+        }
+        func judgedToken(_ authority: TestAuthority, _ id: String) throws -> SPIFFEID {
+            try JWTSVID.validate(
+                authority.jwt(sub: id, aud: ["a"], removing: ["kid"]), audience: "a", bundles: bundles, now: Date()
+            ).id
+        }
+        for (own, other) in [(f.foreign, f.web), (f.web, f.foreign)] {
+            let id = "\(own.trustDomain.id.uri)/x"
+            #expect(try judged(own, id).uri == id)
+            #expect(try judgedToken(own, id).uri == id)
+            #expect(throws: X509SVIDError.noTrustedIssuer(position: 0)) { try judged(other, id) }
+            #expect(throws: JWTSVIDError.noMatchingAuthority(own.trustDomain)) { try judgedToken(other, id) }
+        }
+        try await server.stop()
+    }
+
+    @Test("FED-18: the trust domain is the configured one, whatever host, path and SPIFFE ID the endpoint has")
+    func configured() async throws {
+        let f = self.fixtures
+        let server = try await ScriptedEndpoint.start(
+            f.spiffeIdentity(of: f.web, id: "spiffe://web.test/foreign.test"))
+        server.answer("/web.test", body: f.foreign.bundle.document())
+        let endpoint = BundleEndpoint(
+            trustDomain: f.trustDomain, url: try BundleEndpointURL("https://localhost:\(server.port)/web.test"),
+            profile: .httpsSPIFFE(endpointID: try SPIFFEID(parsing: "spiffe://web.test/foreign.test")))
+        let bundles = TrustBundles([f.web.bundle])
+        let follower = self.follower(endpoint, serverBundles: { bundles })
+        await follower.refresh()
+        #expect(follower.current == f.foreign.bundle)
+        // The same server is not proved by the other profile, which its URL would allow.
+        let other = self.follower(try f.webEndpoint(server.port, target: "/web.test"))
+        await other.refresh()
+        #expect(other.current == nil)
+        try await server.stop()
+    }
+
+    @Test("FED-67: a relation that is ended has no bundle, here or stored, and its endpoint is asked no more")
+    func ended() async throws {
+        let server = try await ScriptedEndpoint.start(self.fixtures.webIdentity())
+        server.answer("/b", body: self.bundle(1).document())
+        let forgotten = Recorded<TrustDomain>()
+        let follower = BundleFollower(
+            endpoint: try self.fixtures.webEndpoint(server.port), initial: nil, client: self.fixtures.client(),
+            instants: self.time.instants, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            forget: { forgotten.append($0) })
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await follower.run() }
+            try await self.time.waitForSleepers(1)
+            #expect(follower.current == self.bundle(1))
+            var updates = follower.updates().makeAsyncIterator()
+            #expect(await updates.next(isolation: #isolation) == .some(self.bundle(1)))
+            await follower.endRelation()
+            #expect(await updates.next(isolation: #isolation) == .some(nil))
+            // It has ended by itself, before its next fetch.
+            try await group.waitForAll()
+        }
+        #expect(follower.current == nil)
+        #expect(forgotten.values == [self.fixtures.trustDomain])
+        await follower.refresh()
+        try await follower.run()
+        #expect(follower.current == nil)
+        #expect(server.requests.values.count == 1)
+        try await server.stop()
+    }
+
+    @Test("FED-67: a bundle that was under way when the relation ended is not taken")
+    func endedMeanwhile() async throws {
+        let server = try await ScriptedEndpoint.start(self.fixtures.webIdentity())
+        server.answer("/b", body: self.bundle(1).document())
+        let (stored, ended) = (Recorded<TrustBundle>(), Watched(false))
+        let storing = Watched(false)
+        let follower = BundleFollower(
+            endpoint: try self.fixtures.webEndpoint(server.port), initial: nil, client: self.fixtures.client(),
+            instants: self.time.instants, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            store: { bundle in
+                stored.append(bundle)
+                storing.publish(true)
+                for await isEnded in ended.updates() where isEnded { return }
+            })
+        async let fetched: Void = follower.refresh()
+        for await isStoring in storing.updates() where isStoring { break }
+        await follower.endRelation()
+        ended.publish(true)
+        await fetched
+        #expect(stored.values == [self.bundle(1)])
+        #expect(follower.current == nil)
+        try await server.stop()
     }
 }
