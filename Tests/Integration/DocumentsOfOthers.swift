@@ -53,6 +53,64 @@ struct DocumentsOfOthers {
         }
     }
 
+    private struct JudgedWIT: Decodable, Equatable {
+        let sub: String
+        let alg: String
+    }
+
+    private static let scope = Result { try WorkloadProofScope(target: "https://reports.example.org/a") }
+
+    @Test("joserfc verifies a minted WIT-SVID by the published bundle, and its proof by the key in it")
+    func oursWIT() async throws {
+        let deployment = try Deployment(server: ["wit_svid": "true"])
+        let server = try await deployment.startServer()
+        let folder = deployment.directory
+        try folder.write(try await deployment.signet("bundle", "show", "--format", "spiffe").output, to: "bundle.json")
+        for (type, algorithm) in [("ec-p256", "ES256"), ("ec-p384", "ES384")] {
+            try await deployment.signet(
+                "wit", "mint", "--spiffe-id", deployment.id("/web"), "--key-type", type, "--write", folder.path)
+            func text(_ name: String) throws -> String {
+                String(decoding: try folder.read(name), as: UTF8.self).trimmingCharacters(in: .newlines)
+            }
+            let svid = try WITSVID(receivedFromWorkloadAPI: text("svid.wit"), privateKeyJWK: text("key.jwk"))
+            let presentation = try svid.presentation(for: Self.scope.get(), now: Date())
+            try folder.write(Array(presentation.identityToken.utf8), to: "wit")
+            try folder.write(Array(presentation.proofToken.utf8), to: "proof")
+            let judged = try JSONDecoder().decode(
+                JudgedWIT.self, from: Data(try await Self.run("verify-wit", folder).output))
+            #expect(judged == JudgedWIT(sub: deployment.id("/web"), alg: algorithm))
+            for name in ["svid.wit", "key.jwk", "bundle.jwks"] {
+                try FileManager.default.removeItem(atPath: folder.path(name))
+            }
+        }
+        #expect(await server.stop() == 0)
+    }
+
+    @Test("the library accepts WIT-SVIDs and proofs of joserfc, and shows them itself with its keys")
+    func othersWIT() async throws {
+        let folder = try TemporaryDirectory()
+        _ = try await Self.run("make-wit", folder)
+        let scope = try Self.scope.get()
+        let bundle = try TrustBundle(
+            parsing: folder.read("wit-bundle.json"), trustDomain: TrustDomain(parsing: "example.org"))
+        #expect(bundle.witAuthorities.count == 1)
+        func text(_ name: String) throws -> String { String(decoding: try folder.read(name), as: UTF8.self) }
+        func validate(_ token: String, _ proof: String) throws -> VerifiedWITSVID {
+            try VerifiedWITSVID.validate(
+                token, proof: proof, for: scope, bundles: TrustBundles([bundle]), now: Date())
+        }
+        for (algorithm, other) in [("ES256", "ES384"), ("ES384", "RS256"), ("RS256", "PS512"), ("PS512", "ES256")] {
+            let token = try text("wit-\(algorithm)")
+            let verified = try validate(token, text("proof-\(algorithm)"))
+            #expect(verified.id.uri == "spiffe://example.org/web")
+            #expect(verified.proof.id == "of \(algorithm)")
+            #expect(throws: WITSVIDError.self) { try validate(token, text("proof-\(other)")) }
+            let own = try WITSVID(receivedFromWorkloadAPI: token, privateKeyJWK: text("key-\(algorithm).json"))
+            let shown = try own.presentation(for: scope, now: Date())
+            #expect(try validate(shown.identityToken, shown.proofToken).confirmation == verified.confirmation)
+        }
+    }
+
     @Test("the library accepts X509-SVIDs of cryptography and openssl, and bundles and JWT-SVIDs of joserfc")
     func others() async throws {
         let folder = try TemporaryDirectory()

@@ -1,10 +1,13 @@
 """What the library issues, judged by py-spiffe, cryptography, joserfc and PyJWT; and the same made by them and openssl.
 
+    documents.py verify-wit FOLDER   bundle.json, wit and proof, for TARGET
+    documents.py make-wit FOLDER     wit-bundle.json; wit-ALGORITHM, proof-ALGORITHM and key-ALGORITHM.json
     documents.py verify FOLDER   chain.der, key.der, roots.der, keys.json, bundle.json and token, for the audience db
     documents.py make FOLDER     MAKER-chain.der, MAKER-key.der, MAKER-roots.der; bundle.json and token-ALGORITHM
 """
 import base64
 import datetime
+import hashlib
 import json
 import pathlib
 import subprocess
@@ -22,6 +25,8 @@ from spiffe import JwtBundle, JwtSvid, TrustDomain, X509Bundle, X509Svid
 AUDIENCE = "db"
 DOMAIN = TrustDomain("example.org")
 WEB = "spiffe://example.org/web"
+# What a proof is for.
+TARGET = "https://reports.example.org/a"
 
 
 def verify(folder):
@@ -49,6 +54,53 @@ def verify(folder):
     except Exception as error:
         assert "signature" in type(error).__name__.lower(), error
     print(json.dumps({"x509": str(svid.spiffe_id), "jwt": str(checked.spiffe_id), "sub": claims["sub"]}))
+
+
+def verify_wit(folder):
+    (entry,) = [key for key in json.loads((folder / "bundle.json").read_text())["keys"] if key["use"] == "wit-svid"]
+    token, proof = (folder / "wit").read_text(), (folder / "proof").read_text()
+    authority = import_key({name: entry[name] for name in ("kty", "crv", "x", "y")})
+    wit = jwt.decode(token, authority, algorithms=["ES256"])
+    assert wit.header == {"alg": "ES256", "kid": entry["kid"], "typ": "wit+jwt"}, wit.header
+    bound = dict(wit.claims["cnf"]["jwk"])
+    algorithm = bound.pop("alg")
+    shown = jwt.decode(proof, import_key(bound), algorithms=[algorithm])
+    assert shown.header == {"alg": algorithm, "typ": "wpt+jwt"}, shown.header
+    assert shown.claims["aud"] == TARGET, shown.claims
+    assert shown.claims["wth"] == hashed(token), shown.claims
+    assert time.time() < shown.claims["exp"] <= time.time() + 60 and shown.claims["jti"], shown.claims
+    # The check can fail.
+    for text, key in ((token, import_key(bound)), (proof, authority)):
+        try:
+            jwt.decode(text, key, algorithms=[algorithm])
+            raise SystemExit("the key of one verified the other")
+        except Exception as error:
+            assert "signature" in type(error).__name__.lower(), error
+    print(json.dumps({"sub": wit.claims["sub"], "alg": algorithm}))
+
+
+def hashed(text):
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+def make_wit(folder):
+    authority = ECKey.generate_key("P-256")
+    (folder / "wit-bundle.json").write_text(
+        json.dumps({"keys": [{**authority.as_dict(private=False), "use": "wit-svid", "kid": "w"}]}))
+    keys = {
+        "ES256": ECKey.generate_key("P-256"), "ES384": ECKey.generate_key("P-384"),
+        "RS256": RSAKey.generate_key(2048), "PS512": RSAKey.generate_key(2048),
+    }
+    now = int(time.time())
+    for algorithm, key in keys.items():
+        public = {name: value for name, value in key.as_dict(private=False).items() if name != "kid"}
+        claims = {"sub": WEB, "exp": now + 300, "iat": now, "cnf": {"jwk": {**public, "alg": algorithm}}}
+        token = jwt.encode({"alg": "ES256", "kid": "w", "typ": "wit+jwt"}, claims, authority, algorithms=["ES256"])
+        proof = {"aud": TARGET, "exp": now + 30, "jti": f"of {algorithm}", "wth": hashed(token)}
+        (folder / f"wit-{algorithm}").write_text(token)
+        (folder / f"proof-{algorithm}").write_text(
+            jwt.encode({"alg": algorithm, "typ": "wpt+jwt"}, proof, key, algorithms=[algorithm]))
+        (folder / f"key-{algorithm}.json").write_text(json.dumps(key.as_dict(private=True)))
 
 
 def der(key):
@@ -120,6 +172,10 @@ def make_with_joserfc(folder):
 command, folder = sys.argv[1], pathlib.Path(sys.argv[2])
 if command == "verify":
     verify(folder)
+elif command == "verify-wit":
+    verify_wit(folder)
+elif command == "make-wit":
+    make_wit(folder)
 else:
     make_with_cryptography(folder)
     make_with_openssl(folder)
