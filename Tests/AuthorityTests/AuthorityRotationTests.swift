@@ -115,6 +115,48 @@ struct AuthorityRotationTests {
         #expect(zip(sequences, sequences.dropFirst()).allSatisfy { $0 < $1 })
     }
 
+    @Test("FED-03: each successor is published five refresh hints or more before it signs")
+    func publishedAhead() async throws {
+        let domain = try TestDomain()
+        let rotation = try await domain.startRotation()
+        let lead = domain.configuration.refreshHint * 5
+        var published: [String: Date] = [:]
+        var activations = 0
+        var now = self.start
+        while now < self.start + .days(7) {
+            let signers = [rotation.state.current.x509.id, rotation.state.current.jwt.keyID]
+            now = rotation.nextInstant
+            try await rotation.rotate(now: now)
+            let after = rotation.state.current
+            for id in self.ids(after).joined() where published[id] == nil { published[id] = now }
+            for id in [after.x509.id, after.jwt.keyID] where !signers.contains(id) {
+                activations += 1
+                #expect(try #require(published[id]) + lead <= now)
+            }
+        }
+        #expect(activations > 10)
+    }
+
+    @Test("FED-05: an old authority is published as long as an SVID of it may live, and not a second longer")
+    func publishedUntilTheLast() async throws {
+        let domain = try TestDomain()
+        let rotation = try await domain.startRotation()
+        try await rotation.rotate(now: self.start + .hours(12))
+        // The last that the first authority signs, and as long as it can make it.
+        let moment = self.start + .hours(20)
+        let svid = try rotation.state.current.issueX509SVID(
+            id: domain.id("/web"), publicKey: newPublicKey(), ttl: .days(2), now: moment)
+        let first = self.ids(rotation.state.current).map { $0[0] }
+        try await rotation.rotate(now: moment)
+        #expect(self.ids(rotation.state.current).map { $0[0] } == first)
+        let last = try #require(svid.chain.first).notValidAfter
+        try await rotation.rotate(now: last)
+        let bundles = TrustBundles([rotation.state.current.bundle])
+        #expect(try VerifiedX509SVID.validate(svid.chain, bundles: bundles, now: last).id == domain.id("/web"))
+        try await rotation.rotate(now: last + .seconds(1))
+        #expect(Set(self.ids(rotation.state.current).joined()).isDisjoint(with: first))
+    }
+
     @Test("an SVID of the guaranteed lifetime is never cut, whenever it is issued")
     func guaranteedLifetime() async throws {
         let domain = try TestDomain(caTTL: .hours(24))

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Which test keeps which rule of the SPIFFE standards.
 
-The rules are rows of rules.tsv. A test says which it is about by beginning its name with their IDs ("SID-03: ...").
+The rules are rows of rules.tsv. A test says which it is about by beginning its name with their IDs ("SID-03: ..."). What
+counts is the name of a @Test or @Suite, and the `testDescription:` of a case of a table. What runs only on some machines
+or for some users (.enabled(if:), .disabled) does not count, and neither does what `make test` does not run.
 
     standards.py check    prints the totals of each group; fails where a MUST or MUST NOT that this code has to obey
                           has no test, a test names a rule that is not there, or Docs/Standards.md is out of date
@@ -30,9 +32,10 @@ GROUPS = {
 MODULES = {"SPIFFEAdapter": "SPIFFEGRPC, SPIFFEHTTPClient, SPIFFEHummingbird"}
 # Signet serves no bundle endpoint, and what operators and authors of specifications do is theirs.
 ROLES_OF_OTHERS = {"bundle server", "operator", "spec authors"}
-ID = re.compile(r"\b(?:" + "|".join(GROUPS) + r")-[0-9]{2}\b")
-# A string literal that begins with a rule's ID.
-NAME = re.compile(r'"((?:' + "|".join(GROUPS) + r')-[0-9]{2}\b[^"]*)"')
+ID = "(?:" + "|".join(GROUPS) + ")-[0-9]{2}"
+# What stands before the name of a test, and the name: the IDs, then a sentence.
+NAME = re.compile(r'(@Test\(|@Suite\(|\btestDescription:)\s*"(' + ID + "(?:, " + ID + r')*): ((?:[^"\\]|\\.)*)"')
+CONDITION = re.compile(r"\.enabled\(\s*if:|\.disabled\b")
 
 
 def roles(rule):
@@ -44,15 +47,26 @@ def rules():
     return [dict(zip(("id", "level", "section", "roles", "text"), line.split("\t"))) for line in lines]
 
 
+def attribute(text, start):
+    """The text of the @Test(...) that begins there, up to the parenthesis that closes it."""
+    depth = 0
+    for part in re.finditer(r'"(?:[^"\\]|\\.)*"|[()]', text[start:]):
+        depth += {"(": 1, ")": -1}.get(part.group(), 0)
+        if depth == 0 and part.group() == ")":
+            return text[start : start + part.end()]
+    return text[start:]
+
+
 def tests():
-    """The files that name each rule."""
-    found = collections.defaultdict(set)
-    for path in sorted((ROOT / "Tests").rglob("*")):
-        if path.suffix not in (".swift", ".py", ".go") or "Checks" in path.parts:
-            continue
-        for name in NAME.findall(path.read_text()):
-            for rule in ID.findall(name):
-                found[rule].add(path.relative_to(ROOT))
+    """The tests of each rule: the file and the sentence of each."""
+    found = collections.defaultdict(list)
+    for path in sorted((ROOT / "Tests").rglob("*.swift")):
+        text = path.read_text()
+        for name in NAME.finditer(text):
+            if name.group(1).startswith("@") and CONDITION.search(attribute(text, name.start())):
+                continue
+            for rule in name.group(2).split(", "):
+                found[rule].append((path.relative_to(ROOT), name.group(3)))
     return found
 
 
@@ -76,11 +90,12 @@ def table(found):
         for rule in rules():
             if rule["id"].split("-")[0] != group:
                 continue
-            files = sorted(found.get(rule["id"], ()))
-            links = ", ".join(f"[{file.stem}](../{str(file).replace(' ', '%20')})" for file in files)
-            if not files and roles(rule) <= ROLES_OF_OTHERS:
+            own = found.get(rule["id"], ())
+            links = "; ".join(
+                f"[{sentence.replace('|', chr(92) + '|')}](../{str(file).replace(' ', '%20')})" for file, sentence in own)
+            if not own and roles(rule) <= ROLES_OF_OTHERS:
                 links = f"for the {rule['roles']}"
-            places = ", ".join(dict.fromkeys(code(file) for file in files))
+            places = ", ".join(dict.fromkeys(code(file) for file, _ in own))
             section = rule["section"].removeprefix("§")
             text.append(f"| {rule['id']} | {section} | {rule['level']} | {rule['text']} | {places} | {links} |")
         text.append("")
@@ -106,7 +121,7 @@ def check(found):
             print(f"        {rule['id']} {rule['level']}: {rule['text']}")
             failed = True
     for rule in sorted(set(found) - known):
-        print(f"  {rule} is named by {', '.join(map(str, found[rule]))} and is no rule")
+        print(f"  {rule} is named by {', '.join(str(file) for file, _ in found[rule])} and is no rule")
         failed = True
     if not failed:
         print("  every MUST and MUST NOT of these groups that is for this code has a test")

@@ -36,7 +36,7 @@ struct ClientsOfOthers {
         return Data(result.output)
     }
 
-    @Test("py-spiffe is refused with PERMISSION_DENIED before it is registered, then fetches and validates everything")
+    @Test("WEP-20: py-spiffe, which has the socket's address and no more, is refused until registered, then served")
     func pySPIFFEFetches() async throws {
         let deployment = try Deployment()
         let server = try await deployment.startServer()

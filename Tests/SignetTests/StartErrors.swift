@@ -16,6 +16,26 @@ struct StartErrors {
             ])
     }
 
+    @Test(
+        "WEP-01, WEP-02, WEP-06: an agent serves its own machine: its address is a path, and nothing of a network",
+        arguments: ["tcp://127.0.0.1:8089", "tcp://0.0.0.0:8089", "127.0.0.1:8089", "0.0.0.0:8089", ":8089"])
+    func networkAddress(address: String) async throws {
+        try await withTemporaryDirectory { directory async throws in
+            let common = [
+                "agent", "run", "--trust-domain", "example.org", "--server-address", "127.0.0.1", "--data-dir",
+                directory.path("data"), "--insecure-bootstrap", "--join-token", "token",
+            ]
+            let output = try await runProcess(CommandLineContract.signet, common + ["--socket-path", address])
+            #expect(output.status == 2)
+            #expect(output.errorText.contains("agent.socket_path"), "\(output.errorText)")
+            #expect(output.errorText.contains("an absolute path of at most"), "\(output.errorText)")
+            for option in ["--bind-address", "--listen", "--workload-api-address"] {
+                let unknown = try await runProcess(CommandLineContract.signet, common + [option, address])
+                #expect(unknown.status == 2, "\(unknown.errorText)")
+            }
+        }
+    }
+
     @Test("a port in use")
     func portInUse() async throws {
         try await withTemporaryDirectory { directory in

@@ -879,7 +879,20 @@ def wit_svids():
     own("key-symmetric", malformed + "key", "WAPI-69", "", {"kty": "oct", "k": "AA"})
     own("aud", "wit_svid.audience_present", "WIT-32", "", private_jwk(workload), t(claims=claims | {"aud": "a"}))
     own("no-cnf", "wit_svid.missing_confirmation", "WIT-13", "", private_jwk(workload), t(claims=without(claims, "cnf")))
+    own("appendix-a", "wit_svid.private_key_mismatch", "WIT-59",
+        "the example of the text, whose private key is not in it: everything before is right",
+        private_jwk(workload), APPENDIX_A, source="WIT-SVID, Appendix A")
     own("typ-JWT", "wit_svid.unsupported_type", "WIT-05", "", private_jwk(workload), t(header=WIT_HEADER | {"typ": "JWT"}))
+
+
+# The example token of the standard's text.
+APPENDIX_A = (
+    "eyJhbGciOiJFUzI1NiIsImtpZCI6ImxRU2kzaFpGbmRhMkQtWEprajF6bDdmb0pvdWl3STRuckF5aHk0alppSmciLCJ0eXAiOiJ3aXQrand0In0"
+    ".eyJjbmYiOnsiandrIjp7ImFsZyI6IkVTMjU2IiwiY3J2IjoiUC0yNTYiLCJrdHkiOiJFQyIsIngiOiJyelA3bUxDS0FIV21zTTZYMEV3VklTQ"
+    "19oSTN1amN1OTVmZlVreWVER0dvIiwieSI6InVPcmZEbGp0WDltM2pZLWhzeWhMSllheHRHa3pEdjVlNWttQ2U1OFo5N2cifX0sImV4cCI6MTc2"
+    "NTQ1NjUwMywiaWF0IjoxNzY1NDUyOTAzLCJqdGkiOiIxeWoxOVY0TWNPQXpNY0ZpN3F2c2dfQWdDeGxyWTVFX3g1MDl3bEtLUXRjIiwic3ViIjo"
+    "ic3BpZmZlOi8vZXhhbXBsZS5jb20vbXktd29ya2xvYWQifQ"
+    ".sfhEvZNdY_kWrICF08lX0u__rn39YnTavnW-VPBS20zgowDh6-X43v5eOUKZbjZf06yLBQM-Mry5w1g1QFsCkg")
 
 
 def wit_bundles():

@@ -1,6 +1,7 @@
 import ControlPlaneProtos
 import Foundation
 import GRPCCore
+import Glibc
 import IdentityAgent
 import Logging
 import ProtoRPC
@@ -58,11 +59,54 @@ struct EndpointTests {
         }
     }
 
-    @Test("WEP-03, WEP-09, WEP-18, WEP-20: gRPC with the header is all: no TLS, no credential, no help of the client")
-    func nothingElse() async throws {
+    @Test("WEP-03, WEP-09: gRPC without TLS is spoken on the Unix socket")
+    func plaintext() async throws {
         try await withServingAgent(script: { $0.entries = [.entry("a", "/a")] }) { agent, _ async throws in
             let response = try await agent.first(WorkloadAPIMethods.fetchX509SVID)
             #expect(response.svids.count == 1)
+        }
+    }
+
+    @Test("WEP-18: beside the header no credential is asked for, and what looks like one changes nothing")
+    func noCredential() async throws {
+        try await withServingAgent(script: { $0.entries = [.entry("a", "/a")] }) { agent, _ async throws in
+            let tables: [Metadata] = [
+                ["workload.spiffe.io": "true"],
+                ["workload.spiffe.io": "true", "authorization": "Bearer nonsense"],
+                ["workload.spiffe.io": "true", "x-spiffe-id": "spiffe://example.org/other"],
+            ]
+            for metadata in tables {
+                let response = try await agent.first(WorkloadAPIMethods.fetchX509SVID, metadata: metadata)
+                #expect(response.svids.map(\.spiffeID) == ["spiffe://example.org/a"])
+                let token = try await agent.call(
+                    WorkloadAPIMethods.fetchJWTSVID, .with { $0.audience = ["x"] }, metadata: metadata)
+                #expect(token.svids.map(\.spiffeID) == ["spiffe://example.org/a"])
+            }
+        }
+    }
+
+    @Test("WEP-19: a caller is who the system says that it is; nothing that it says itself counts")
+    func outOfBand() async throws {
+        let other = geteuid() + 1
+        try await withServingAgent(
+            script: { $0.entries = [.entry("a", "/other", selectors: ["uid:\(other)"])] }
+        ) { agent, plane async throws in
+            let claims: Metadata = [
+                "workload.spiffe.io": "true", "uid": "\(other)", "unix": "uid:\(other)",
+                "x-spiffe-id": "spiffe://example.org/other",
+            ]
+            let refused = await #expect(throws: RPCError.self) {
+                try await agent.first(WorkloadAPIMethods.fetchX509SVID, metadata: claims)
+            }
+            #expect(refused?.code == .permissionDenied)
+            plane.register(.entry("b", "/own"))
+            // Refused streams are not held: the entry arrives some time.
+            while true {
+                let response = try? await agent.first(WorkloadAPIMethods.fetchX509SVID, metadata: claims)
+                guard let response else { continue }
+                #expect(response.svids.map(\.spiffeID) == ["spiffe://example.org/own"])
+                break
+            }
         }
     }
 

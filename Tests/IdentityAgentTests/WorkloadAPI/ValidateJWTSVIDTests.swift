@@ -49,7 +49,7 @@ struct ValidateJWTSVIDTests {
         }
     }
 
-    @Test("WAPI-48, WAPI-53: a token of another audience, key, time or unknown trust domain is INVALID_ARGUMENT")
+    @Test("WAPI-53: a token of another audience, key, time or unknown trust domain is INVALID_ARGUMENT")
     func invalid() async throws {
         let stranger = try TestAuthority(trustDomain: "example.org", now: Date())
         let foreign = try TestAuthority(trustDomain: "foreign.test", now: Date())

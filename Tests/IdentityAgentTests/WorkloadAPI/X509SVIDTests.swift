@@ -14,7 +14,23 @@ import X509
 
 @Suite("FetchX509SVID", .timeLimit(.minutes(1)))
 struct X509SVIDTests {
-    @Test("WAPI-11, WAPI-18, WAPI-20, WAPI-21, WAPI-24: a caller gets its SVID, key and bundle")
+    @Test("WAPI-11: the first message comes at once: no time passes before it, on the first stream or a later one")
+    func withoutDelay() async throws {
+        let time = ManualInstants()
+        let start = time.now
+        try await withServingAgent(
+            instants: time.instants, script: { $0.entries = [.entry("a", "/web")] }
+        ) { agent, _ async throws in
+            for _ in 1...3 {
+                #expect(try await agent.first(WorkloadAPIMethods.fetchX509SVID).svids.count == 1)
+                #expect(try await agent.first(WorkloadAPIMethods.fetchX509Bundles).bundles.count == 1)
+                #expect(try await agent.first(WorkloadAPIMethods.fetchJWTBundles).bundles.count == 1)
+            }
+            #expect(time.now == start)
+        }
+    }
+
+    @Test("WAPI-18, WAPI-20, WAPI-21, WAPI-24: a caller gets its SVID, key and bundle")
     func fetch() async throws {
         try await withServingAgent(
             script: { $0.entries = [.entry("a", "/web", hint: "internal")] }

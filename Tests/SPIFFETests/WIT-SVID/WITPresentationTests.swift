@@ -25,7 +25,26 @@ struct WITPresentationTests {
         #expect(try UnverifiedJWT(parsing: presentation.proofToken).type == "wpt+jwt")
     }
 
-    @Test("WIT-43, WIT-44: token and proof have fields of their own, none of which is Authorization")
+    @Test("WIT-43: a WIT-SVID is no bearer token: who expects a JWT-SVID refuses it by its type, knowing its key")
+    func noBearerToken() throws {
+        let authority = try TestAuthority(trustDomain: "example.org")
+        let key = try #require(
+            JWTAuthority(keyID: authority.witAuthority.keyID, publicKey: authority.witAuthority.publicKey))
+        let bundles = TrustBundles([TrustBundle(trustDomain: authority.trustDomain, jwtAuthorities: [key])])
+        func token(_ type: JSONValue) throws -> String {
+            try authority.wit(
+                sub: Self.web, key: P256.Signing.PrivateKey(), header: ["typ": type], claims: ["aud": "reports"])
+        }
+        #expect(throws: JWTSVIDError.unsupportedType("wit+jwt")) {
+            try JWTSVID.validate(token("wit+jwt"), audience: "reports", bundles: bundles, now: authority.now)
+        }
+        // Nothing else is wrong with it.
+        #expect(
+            try JWTSVID.validate(token("JWT"), audience: "reports", bundles: bundles, now: authority.now).id.uri
+                == Self.web)
+    }
+
+    @Test("token and proof have fields of their own")
     func fields() {
         #expect(WITPresentation.identityTokenField == "Workload-Identity-Token")
         #expect(WITPresentation.proofTokenField == "Workload-Proof-Token")

@@ -100,9 +100,37 @@ struct WITSVIDTests {
         try vector.check()
     }
 
-    @Test("WIT-23: no leeway longer than two minutes can be asked for")
-    func longestLeeway() {
+    @Test(
+        "WIT-23: with the longest leeway a token is accepted for two minutes after its end, and not in the next moment")
+    func longestLeeway() throws {
+        let authority = try TestAuthority(trustDomain: "example.org")
+        let svid = try authority.witSVID(id: "spiffe://example.org/web", lifetime: .seconds(10))
+        let scope = try WorkloadProofScope(target: Self.target)
+        let presentation = try svid.presentation(for: scope, now: authority.now)
+        func validate(_ age: TimeInterval, leeway: Duration) throws -> VerifiedWITSVID {
+            try VerifiedWITSVID.validate(
+                presentation.identityToken, proof: presentation.proofToken, for: scope,
+                bundles: TrustBundles([authority.bundleWithWIT]), now: authority.now.addingTimeInterval(age),
+                leeway: leeway)
+        }
         #expect(VerifiedWITSVID.maxLeeway == .seconds(120))
+        #expect(try validate(129.9, leeway: .seconds(120)).id == svid.id)
+        #expect(throws: WITSVIDError.expired(svid.expiresAt)) { try validate(130, leeway: .seconds(120)) }
+        #expect(throws: WITSVIDError.expired(svid.expiresAt)) { try validate(10, leeway: .zero) }
+    }
+
+    @Test(
+        "WIT-59: the example of the text is read, and its kid asked for",
+        arguments: Vector.all("wit-svid-own", rule: "WIT-59"))
+    func exampleOfTheText(_ vector: Vector) throws {
+        try vector.check()
+        let trustDomain = try TrustDomain(parsing: "example.com")
+        let authority = try TestAuthority(trustDomain: "example.com")
+        #expect(throws: WITSVIDError.unknownKeyID("lQSi3hZFnda2D-XJkj1zl7foJouiwI4nrAyhy4jZiJg", trustDomain)) {
+            try VerifiedWITSVID.validate(
+                vector.bytes("token.txt").text, proof: nil, for: WorkloadProofScope(target: Self.target),
+                bundles: TrustBundles([authority.bundleWithWIT]), now: authority.now)
+        }
     }
 
     @Test(

@@ -181,6 +181,21 @@ struct HummingbirdTests {
         }
     }
 
+    @Test("WIT-44: a WIT-SVID in Authorization, or in its own field, is no token, whoever signed it")
+    func workloadIdentityToken() async throws {
+        let token = try self.services.issuer.token(type: "wit+jwt")
+        try await self.withServer { url async throws in
+            #expect(
+                try await self.call("\(url)/either", authorization: ["Bearer \(token)"])
+                    == self.invalid("unsupported_type"))
+            #expect(
+                try await self.call("\(url)/either", headers: ["Workload-Identity-Token": token])
+                    == Answer(status: 401, challenge: Self.realm, body: "{\"error\":\"missing_token\"}\n"))
+            #expect(try await self.call("\(url)/either", authorization: ["WIT \(token)"]).status == 401)
+        }
+        #expect(self.handled.values == [])
+    }
+
     @Test("a token that is too long is refused, and nobody else is")
     func oversized() async throws {
         try await self.withServer { url async throws in

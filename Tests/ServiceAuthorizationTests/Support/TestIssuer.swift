@@ -42,14 +42,15 @@ final class TestIssuer: TokenStateSource, Sendable {
 
     func token(
         scope: String = "payments:create", id: String = "t-1", audience: String = TestIssuer.payments,
-        subject: String = TestIssuer.orders, lifetime: Double = 600, certificateSHA256: [UInt8]? = nil
+        subject: String = TestIssuer.orders, lifetime: Double = 600, certificateSHA256: [UInt8]? = nil,
+        type: String = "at+jwt"
     ) throws -> String {
         let claims = AccessTokenClaims(
             issuer: Self.issuer, subject: try SPIFFEID(parsing: subject), audience: audience,
             scopes: try ScopeSet(parsing: scope), issuedAt: self.time.now,
             expiresAt: self.time.now.addingTimeInterval(lifetime), tokenID: id, certificateSHA256: certificateSHA256)
         return try JWSSigning.compactSynchronously(
-            header: ["alg": "ES256", "kid": "at-1", "typ": "at+jwt"], claims: claims.object()
+            header: ["alg": "ES256", "kid": "at-1", "typ": .string(type)], claims: claims.object()
         ) { input in try Array(self.key.signature(for: input).rawRepresentation) }
     }
 
