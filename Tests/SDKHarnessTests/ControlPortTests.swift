@@ -31,7 +31,7 @@ struct ControlPortTests {
         try await withTestWorkloadAPI(ca) { api async throws in
             try api.grant("/harness")
             try await withX509Source(client: api.client, logger: Self.quiet) { identity async throws in
-                let tokens = JWTSource(client: api.client, logger: Self.quiet)
+                let tokens = JWTSource(client: api.client, logger: Self.quiet, instants: ca.time.instants)
                 let port = self.port(api, identity, tokens)
                 let token = try ca.jwtSVID("/caller", audience: ["reports"])
                 let request = self.post("/v1/jwt/validate", ["token": .string(token), "audience": "reports"])
@@ -54,7 +54,8 @@ struct ControlPortTests {
         try await withTestWorkloadAPI(ca) { api async throws in
             try api.grant("/harness")
             try await withX509Source(client: api.client, logger: Self.quiet) { identity async throws in
-                let port = self.port(api, identity, JWTSource(client: api.client, logger: Self.quiet))
+                let port = self.port(
+                    api, identity, JWTSource(client: api.client, logger: Self.quiet, instants: ca.time.instants))
                 let request = self.post("/v1/jwt/validate", ["token": "e30.e30.e30", "audience": "reports"])
                 async let answer = port.answer(to: request)
                 try await ca.time.waitForSleepers()
@@ -74,7 +75,8 @@ struct ControlPortTests {
         try await withTestWorkloadAPI(ca) { api async throws in
             try api.grant("/harness")
             try await withX509Source(client: api.client, logger: Self.quiet) { identity async throws in
-                let port = self.port(api, identity, JWTSource(client: api.client, logger: Self.quiet))
+                let port = self.port(
+                    api, identity, JWTSource(client: api.client, logger: Self.quiet, instants: ca.time.instants))
                 api.deny("gone")
                 for await state in identity.updates() { if case .failure = state { break } }
                 let answer = await port.answer(to: self.post("/v1/x509/dial", ["address": "127.0.0.1:1"]))
@@ -93,7 +95,8 @@ struct ControlPortTests {
         try await withTestWorkloadAPI(ca) { api async throws in
             try api.grant("/harness")
             try await withX509Source(client: api.client, logger: Self.quiet) { identity async throws in
-                let port = self.port(api, identity, JWTSource(client: api.client, logger: Self.quiet))
+                let port = self.port(
+                    api, identity, JWTSource(client: api.client, logger: Self.quiet, instants: ca.time.instants))
                 let audience: JSONValue = .array(["reports"])
                 for request: JSONObject in [
                     ["audience": audience, "spiffe_id": .null], ["audience": audience, "spiffe_id": ""],

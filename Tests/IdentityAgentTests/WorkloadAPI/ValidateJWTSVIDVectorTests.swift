@@ -88,8 +88,13 @@ struct ValidateJWTSVIDVectorTests {
                 script.federated = foreign
             }
         ) { agent, _ async throws in
-            try await agent.watchingX509SVIDs { stream async throws in
-                _ = try await stream.next { $0.federatedBundles.count == foreign.count }
+            try await agent.client.stream(
+                WorkloadAPIMethods.fetchJWTBundles, JWTBundlesRequest(), metadata: RunningAgent.header
+            ) { responses in
+                var reader = MessageReader(responses)
+                _ = try await reader.next { answer in
+                    foreign.allSatisfy { answer.bundles[$0.trustDomain.id.uri] != nil }
+                }
             }
             for each in cases {
                 let request: ValidateJWTSVIDRequest = .with {
