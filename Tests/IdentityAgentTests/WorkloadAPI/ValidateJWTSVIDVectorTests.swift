@@ -1,6 +1,7 @@
 import Foundation
 import GRPCCore
 import IdentityAgent
+import ProtoRPC
 import SPIFFE
 import SwiftProtobuf
 import TestSupport
