@@ -179,7 +179,7 @@ let package = Package(
         module(
             "AuthorizationGRPC",
             [
-                "AccessTokens", "SPIFFE", "SPIFFEGRPC", "ServiceAuthorization", "WorkloadAPI", .grpcCore, .grpcProtobuf,
+                "AccessTokens", "SPIFFE", "SPIFFEGRPC", "ServiceAuthorization", .grpcCore, .grpcProtobuf,
             ]),
         module(
             "AuthorizationHTTPClient",
@@ -244,10 +244,9 @@ let package = Package(
             "signet-demo-service",
             [
                 "AccessTokens", "AuthorizationHTTPClient", "AuthorizationHummingbird", "Rotation", "SPIFFE",
-                "SPIFFEHTTPClient",
-                "SPIFFEHummingbird", "SPIFFETLS", "ServiceAuthorization", "WorkloadAPI", .argumentParser,
-                .asyncHTTPClient, .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
-                .serviceLifecycle, .unixSignals,
+                "SPIFFEHTTPClient", "SPIFFEHummingbird", "SPIFFETLS", "ServiceAuthorization", "WorkloadAPI",
+                .argumentParser, .asyncHTTPClient, .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1,
+                .nioPosix, .nioSSL, .serviceLifecycle, .unixSignals,
             ]),
         program(
             "signet-sdk-harness",
@@ -361,7 +360,7 @@ let package = Package(
             "ServiceAuthorizationTests",
             [
                 "AccessTokens", "AuthorizationGRPC", "AuthorizationHTTPClient", "AuthorizationHummingbird",
-                "AuthorizationOAuth", "JOSE",
+                "AuthorizationOAuth", "JOSE", "PeerTransport", "ProtoRPC",
                 "Rotation", "SPIFFE", "SPIFFEGRPC", "SPIFFEHTTPClient", "SPIFFEHummingbird", "SPIFFETLS",
                 "ServiceAuthorization", "TestSupport", "WorkloadAPI", "WorkloadAPIProtos", .asyncHTTPClient, .crypto,
                 .grpcCore, .grpcPosix, .grpcProtobuf, .httpTypes, .hummingbird, .hummingbirdCore, .logging, .metrics,

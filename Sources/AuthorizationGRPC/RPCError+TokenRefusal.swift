@@ -32,3 +32,14 @@ extension RPCError {
         self.init(status)
     }
 }
+
+extension RPCError {
+    /// Whether a service refuses the token of the call, and not the caller or the scopes.
+    var refusesAccessToken: Bool {
+        guard self.code == .unauthenticated, let status = try? self.unpackGoogleRPCStatus() else { return false }
+        return status.details.contains { detail in
+            detail.errorInfo.map { $0.domain == TokenRefusal.errorDomain && $0.reason.hasPrefix("access_token.") }
+                ?? false
+        }
+    }
+}

@@ -14,7 +14,8 @@ public import ServiceAuthorization
 ///
 /// The policy of the client should name the service, so that nobody else gets the token. Whatever `Authorization` a
 /// request has is replaced. A token that is bound to a certificate goes out on a connection that presents that one, also
-/// when the SVID is replaced meanwhile: for this the source of the tokens has the identity of the client.
+/// when the SVID is replaced meanwhile: for this the source of the tokens has the identity of the client. After a
+/// response 401 `invalid_token` (RFC 6750 §3.1) the next request brings another token; see `TokenSource.refused(_:for:)`.
 public struct AuthorizedHTTPClient: Sendable {
     private let client: SPIFFEHTTPClient
     private let tokens: TokenSource
@@ -40,7 +41,22 @@ public struct AuthorizedHTTPClient: Sendable {
         var request = request
         let (token, svid) = try await self.tokens.presentable(self.request)
         request.headers.replaceOrAdd(name: "Authorization", value: token.authorization)
-        guard let svid else { return try await self.client.execute(request, timeout: timeout) }
-        return try await self.client.execute(request, timeout: timeout, presenting: svid)
+        let response =
+            if let svid {
+                try await self.client.execute(request, timeout: timeout, presenting: svid)
+            } else {
+                try await self.client.execute(request, timeout: timeout)
+            }
+        if response.status == .unauthorized,
+            response.headers["WWW-Authenticate"].contains(where: Self.saysInvalidToken)
+        {
+            self.tokens.refused(token, for: self.request)
+        }
+        return response
+    }
+
+    /// Whether a challenge has the code `invalid_token`, in quotes as in RFC 6750 §3 or without.
+    private static func saysInvalidToken(_ challenge: String) -> Bool {
+        challenge.contains("error=\"invalid_token\"") || challenge.contains("error=invalid_token")
     }
 }

@@ -1,3 +1,4 @@
+import AccessTokens
 import ControlPlaneProtos
 import FoundationEssentials
 package import Logging
@@ -113,6 +114,8 @@ package final class IdentityAgent: Service {
                 cache.update(entries: nil, bundle: ServerBundle(trust: trusted), now: instants.now())
             },
             instants: instants, randomness: self.randomness, logger: self.logger)
+        let tokenState = TokenStateSync(
+            connections: connections, instants: instants, randomness: self.randomness, logger: self.logger)
         return Parts(
             cache: cache, connections: connections, lifecycle: lifecycle,
             sync: EntrySync(
@@ -127,9 +130,9 @@ package final class IdentityAgent: Service {
             },
             tokens: JWTSVIDCache(connections: connections, instants: instants),
             accessTokens: AccessTokenCache(
-                connections: connections, instants: instants, randomness: self.randomness),
-            tokenState: TokenStateSync(
-                connections: connections, instants: instants, randomness: self.randomness, logger: self.logger))
+                connections: connections, state: { tokenState.current.current?.change.state }, instants: instants,
+                randomness: self.randomness),
+            tokenState: tokenState)
     }
 
     private func requests(_ connections: ServerConnections) -> [any SVIDRequests] {

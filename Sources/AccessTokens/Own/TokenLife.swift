@@ -5,15 +5,30 @@ import Rotation
 ///
 /// A pure value. The circuit is its rule that after a failure nobody is asked before a moment that moves further away
 /// with each failure; then one call tries, and the others wait for its outcome.
+///
+/// While there is a token that can be used, one caller has another fetched in the background, and nobody waits for it
+/// but those who need it soon: see ``Refresh``.
 package struct TokenLife: Sendable {
     /// What a caller does.
     package enum Step: Sendable {
         /// It uses this token.
         case use(IssuedAccessToken)
-        /// It asks for a new one; when that fails, `otherwise` serves for what is left of it.
-        case fetch(otherwise: IssuedAccessToken?)
+        /// It uses this token as well, while another one is fetched.
+        case refresh(Refresh)
+        /// It asks for a token and waits for it.
+        case fetch
         /// It fails at once: asking has failed a moment ago.
         case fail(any Error)
+    }
+
+    /// A token that can be used and is to be replaced.
+    package struct Refresh: Sendable {
+        package let token: IssuedAccessToken
+        /// Whether this caller has another one fetched, in the background; said to one caller until that has ended.
+        package let begins: Bool
+        /// Whether the caller waits for the other one, for at most ``patience``: a service has refused this one, or it
+        /// expires within ``buffer``.
+        package let waits: Bool
     }
 
     /// The part of a token's life after which another is asked for.
@@ -22,11 +37,23 @@ package struct TokenLife: Sendable {
     package static let jitter = 0.05
     /// The least time between two requests for the same token that both succeed.
     package static let minimumInterval: TimeInterval = 5
+    /// How long before its end a token is replaced at the latest, and waited for; not where it lives for less than twice
+    /// as long.
+    package static let buffer: TimeInterval = 60
+    /// How long a caller that has a token waits for a better one.
+    package static let patience: Duration = .seconds(1)
 
     private var token: IssuedAccessToken?
     private var refreshAt = Date.distantPast
+    /// When the request that is under way was begun.
+    private var askedAt: Date?
     private var failure: (error: any Error, askAgainAt: Date)?
     private var backoff = Backoff(initial: .seconds(1), maximum: .seconds(30))
+    /// Whether a service has refused the token.
+    private var isRefused = false
+    /// Before this, what services refuse is no cause to ask.
+    private var heedsRefusalsFrom = Date.distantPast
+    private var refusals = Backoff(initial: .seconds(1), maximum: .seconds(60))
 
     package init() {}
 
@@ -38,13 +65,30 @@ package struct TokenLife: Sendable {
     }
 
     /// What a caller does at this moment.
-    package func step(now: Date) -> Step {
+    ///
+    /// Whoever is told that a refresh begins has ``fetched(_:now:using:)``, ``failed(_:now:using:)`` or ``ended()``
+    /// follow.
+    package mutating func step(now: Date) -> Step {
         let usable = self.token.flatMap { now < $0.expiresAt ? $0 : nil }
-        if let usable, now < self.refreshAt { return .use(usable) }
+        if let usable, now < self.refreshAt, !self.isRefused { return .use(usable) }
         if let failure, now < failure.askAgainAt {
             return usable.map(Step.use) ?? .fail(failure.error)
         }
-        return .fetch(otherwise: usable)
+        guard let usable else { return .fetch }
+        let begins = self.askedAt == nil
+        let askedAt = self.askedAt ?? now
+        self.askedAt = askedAt
+        // A clock that was set back makes nobody wait for longer.
+        let waitsUntil = askedAt.addingTimeInterval(Self.patience / .seconds(1))
+        let waits = (self.isRefused || Self.isLate(usable, now: now)) && (askedAt...waitsUntil).contains(now)
+        return begins || waits ? .refresh(Refresh(token: usable, begins: begins, waits: waits)) : .use(usable)
+    }
+
+    /// What has come meanwhile, for the one who is about to ask; nil when asking is still of use.
+    package func settled(now: Date) -> Result<IssuedAccessToken, any Error>? {
+        if let token, now < token.expiresAt, now < self.refreshAt, !self.isRefused { return .success(token) }
+        if let failure, now < failure.askAgainAt { return .failure(failure.error) }
+        return nil
     }
 
     /// Takes a new token.
@@ -54,11 +98,16 @@ package struct TokenLife: Sendable {
         let fraction = Double(generator.next() >> 11) * 0x1p-53
         let point = Self.refreshPoint + Self.jitter * (2 * fraction - 1)
         let life = token.expiresAt.timeIntervalSince(token.issuedAt)
-        let due = token.issuedAt.addingTimeInterval(life * point)
+        var due = token.issuedAt.addingTimeInterval(life * point)
+        if life > 2 * Self.buffer { due = min(due, token.expiresAt.addingTimeInterval(-Self.buffer)) }
+        // Services that refuse each token are heard less and less; one token that nobody has refused is enough.
+        if self.token != nil, !self.isRefused { self.refusals.reset() }
         self.refreshAt = max(due, now.addingTimeInterval(Self.minimumInterval))
         self.token = token
+        self.isRefused = false
         self.failure = nil
         self.backoff.reset()
+        self.ended()
     }
 
     /// Takes note that asking has failed.
@@ -67,12 +116,19 @@ package struct TokenLife: Sendable {
     ) {
         let delay = self.backoff.next(using: &generator)
         self.failure = (error, now.addingTimeInterval(delay / .seconds(1)))
+        self.ended()
     }
 
-    /// Forgets the token, because the issuer denies it.
+    /// Takes note that no request is under way any more.
+    package mutating func ended() {
+        self.askedAt = nil
+    }
+
+    /// Forgets the token, because the issuer denies it or it is known to be revoked.
     package mutating func withdraw() {
         self.token = nil
         self.refreshAt = .distantPast
+        self.isRefused = false
     }
 
     /// Whether there is a token, and it is bound to a certificate.
@@ -87,5 +143,25 @@ package struct TokenLife: Sendable {
     /// Forgets the token if it is bound to a certificate.
     package mutating func withdrawIfCertificateBound() {
         if self.token?.isCertificateBound == true { self.withdraw() }
+    }
+
+    /// Takes note that a service has refused a token: another one is asked for, if it is the one that is held.
+    ///
+    /// Once a token, and after 1 s, 2 s … 60 s only when the next ones are refused as well: a service that refuses
+    /// everything makes nobody ask on and on. The token serves until there is another one; other services may take it.
+    package mutating func refused(
+        _ token: IssuedAccessToken, now: Date, using generator: inout some RandomNumberGenerator
+    ) {
+        guard self.token?.token == token.token, !self.isRefused, now >= self.heedsRefusalsFrom else { return }
+        self.isRefused = true
+        self.heedsRefusalsFrom = now.addingTimeInterval(self.refusals.next(using: &generator) / .seconds(1))
+    }
+
+    /// The token that is held, whether it can be used or not.
+    package var held: IssuedAccessToken? { self.token }
+
+    private static func isLate(_ token: IssuedAccessToken, now: Date) -> Bool {
+        let life = token.expiresAt.timeIntervalSince(token.issuedAt)
+        return life > 2 * self.buffer && now > token.expiresAt.addingTimeInterval(-self.buffer)
     }
 }

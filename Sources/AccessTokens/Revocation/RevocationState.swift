@@ -71,6 +71,14 @@ public struct RevocationState: Sendable {
         return nil
     }
 
+    /// Whether a token of one's own is revoked.
+    package func isRevoked(_ names: IssuedTokenNames, now: Date) -> Bool {
+        guard !self.moments.isEmpty else { return false }
+        if let tokenID = names.tokenID, self.isInForce(.token(tokenID), now) { return true }
+        if let keyID = names.keyID, self.isInForce(.key(keyID), now) { return true }
+        return self.revocation(of: names.subject, now: now).map { names.issuedAt <= $0 } ?? false
+    }
+
     /// What is revoked about an X.509-SVID; nil when nothing is.
     ///
     /// - Parameters:
@@ -93,7 +101,7 @@ public struct RevocationState: Sendable {
         guard !self.moments.isEmpty, let leaf = peer.chain.first else { return nil }
         return self.target(
             revokingCertificateOf: peer.id,
-            certificateSerial: TokenPeer.hexadecimal(Array(leaf.serialNumber.bytes)), issuedAt: peer.issuedAt, now: now)
+            certificateSerial: peer.certificateSerial, issuedAt: peer.issuedAt, now: now)
     }
 
     /// The moment up to which what a SPIFFE ID had is revoked; nil when nothing is.

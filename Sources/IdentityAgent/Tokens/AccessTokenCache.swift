@@ -3,73 +3,62 @@ import ControlPlaneProtos
 import FoundationEssentials
 import GRPCCore
 import ProtoRPC
-import Registration
 import Rotation
-import SPIFFE
 import SwiftProtobuf
-import Synchronization
-
-/// What an access token of a workload was asked for.
-///
-/// Another revision of the entry is another token.
-struct AccessTokenKey: Hashable, Sendable {
-    let entryID: String
-    let revision: Int64
-    let createdAt: Date
-    let spiffeID: SPIFFEID
-    let audience: String
-    let scopes: ScopeSet
-    /// The library that asks; the server has a say in which may.
-    let library: ReportedLibrary
-
-    init(entry: RegistrationEntry, audience: String, scopes: ScopeSet, library: ReportedLibrary) {
-        self.entryID = entry.id
-        self.revision = entry.revision
-        self.createdAt = entry.createdAt
-        self.spiffeID = entry.spiffeID
-        self.audience = audience
-        self.scopes = scopes
-        self.library = library
-    }
-}
 
 /// Access tokens of workloads: kept until 0.8 of their life, asked for once however many want the same.
 ///
-/// While the server does not answer, a token serves until it expires, and the server is asked at growing intervals only.
+/// While a token is replaced, it is given out: nobody waits for the server but those who have none. While the server
+/// does not answer, a token serves until it expires, and the server is asked at growing intervals only. A token that the
+/// agent knows to be revoked is not given out any more, and asked for anew once.
 final class AccessTokenCache: Sendable {
-    /// How many tokens are kept.
-    static let limit = 10_000
     private static let maxWaitingRequests = 4_096
     /// How many requests the server is asked at once.
     private static let maxRunningRequests = 64
     /// How long the server may take.
     private static let timeout: Duration = .seconds(10)
 
-    /// What the server is asked for.
-    private struct Order: Hashable, Sendable {
-        let key: AccessTokenKey
-        /// SHA-256 of the X.509-SVID that the workload is served; empty when it has none.
-        let certificateSHA256: [UInt8]
-    }
-
-    /// A token, and the certificate for which it was asked.
-    private struct Held: Sendable {
-        var life = TokenLife()
-        var certificateSHA256: [UInt8] = []
-    }
-
-    private let held = Mutex<[AccessTokenKey: Held]>([:])
-    private let requests: SharedWork<Order, IssuedAccessToken>
+    private let held: HeldAccessTokens
+    private let requests: SharedWork<AccessTokenOrder, IssuedAccessToken>
+    private let state: @Sendable () -> TokenState?
     private let instants: Instants
     private let randomness: RandomSource
 
-    init(connections: ServerConnections, instants: Instants, randomness: @escaping RandomSource) {
+    /// - Parameter state: What is known about keys and revocations; nil before anything is.
+    init(
+        connections: ServerConnections, state: @escaping @Sendable () -> TokenState?, instants: Instants,
+        randomness: @escaping RandomSource
+    ) {
+        let held = HeldAccessTokens()
+        self.held = held
+        self.state = state
         self.instants = instants
         self.randomness = randomness
+        // What comes of it is noted here, once, and not by each of those who wait.
         self.requests = SharedWork(
             limit: Self.maxWaitingRequests, runningLimit: Self.maxRunningRequests
         ) { order in
-            try await Self.fetch(order, connections)
+            if let settled = held.settled(order, now: instants.now()) { return try settled.get() }
+            var generator = randomness()
+            do {
+                let token = try await Self.fetch(order, connections)
+                let now = instants.now()
+                let names = IssuedTokenNames(token)
+                guard state()?.isRevoked(names, fetchedAt: now, now: now) != true else {
+                    throw RPCError(code: .unavailable, message: "the server issued an access token that is revoked")
+                }
+                held.fetched(token, names, for: order, now: now, using: &generator)
+                return token
+            } catch {
+                try Task.checkCancellation()
+                // The server has answered no: it is asked again by the next who wants to know.
+                if Self.isRefusal(error) {
+                    held.refused(order)
+                } else {
+                    held.failed(error, for: order, now: instants.now(), using: &generator)
+                }
+                throw error
+            }
         }
     }
 
@@ -87,55 +76,43 @@ final class AccessTokenCache: Sendable {
     /// - Parameter certificateSHA256: Of the X.509-SVID that the workload is served; empty when it has none.
     /// - Throws: `RPCError`; `CancellationError`.
     func token(for key: AccessTokenKey, certificateSHA256: [UInt8]) async throws -> IssuedAccessToken {
-        let now = self.instants.now()
-        let step = self.held.withLock { held in
-            if held[key]?.certificateSHA256 != certificateSHA256 { held[key]?.life.withdrawIfCertificateBound() }
-            return held[key]?.life.step(now: now) ?? .fetch(otherwise: nil)
-        }
+        let order = AccessTokenOrder(key: key, certificateSHA256: certificateSHA256)
+        var generator = self.randomness()
+        let (step, delay) = self.held.step(
+            order, state: self.state(), now: self.instants.now(), using: &generator)
         switch step {
         case .use(let token): return token
         case .fail(let error): throw error
-        case .fetch(let otherwise):
-            do {
-                return try await self.requested(Order(key: key, certificateSHA256: certificateSHA256))
-            } catch {
-                try Task.checkCancellation()
-                guard !Self.isRefusal(error), let otherwise, self.instants.now() < otherwise.expiresAt else {
-                    throw error
-                }
-                return otherwise
-            }
+        case .fetch:
+            if delay > .zero { try await self.instants.sleep(for: delay) }
+            return try await self.requests.value(for: order)
+        case .refresh(let refresh):
+            if refresh.begins { self.begin(order) }
+            return refresh.waits ? try await self.replacement(of: refresh.token, order) : refresh.token
         }
     }
 
-    private func requested(_ order: Order) async throws -> IssuedAccessToken {
-        var generator = self.randomness()
+    private func begin(_ order: AccessTokenOrder) {
         do {
-            let token = try await self.requests.value(for: order)
-            let now = self.instants.now()
-            self.update(order, now: now) { $0.fetched(token, now: now, using: &generator) }
-            return token
-        } catch let error as RPCError {
-            let now = self.instants.now()
-            if Self.isRefusal(error) {
-                // The server has answered: it is asked again by the next who wants to know.
-                self.held.withLock { $0[order.key] = nil }
-            } else {
-                self.update(order, now: now) { $0.failed(error, now: now, using: &generator) }
-            }
-            throw error
+            try self.requests.begin(order)
+        } catch {
+            var generator = self.randomness()
+            self.held.failed(error, for: order, now: self.instants.now(), using: &generator)
         }
     }
 
-    private func update(_ order: Order, now: Date, _ change: (inout TokenLife) -> Void) {
-        self.held.withLock { held in
-            if held[order.key] == nil, held.count >= Self.limit {
-                held = held.filter { !$0.value.life.isEmpty(now: now) }
-                // What is given up can be had again.
-                if held.count >= Self.limit, let any = held.keys.first { held[any] = nil }
+    /// The token that replaces another one, or that one when it does not come soon.
+    private func replacement(
+        of token: IssuedAccessToken, _ order: AccessTokenOrder
+    ) async throws -> IssuedAccessToken {
+        do {
+            return try await self.instants.withTimeLimit(TokenLife.patience) {
+                try await self.requests.value(for: order)
             }
-            held[order.key, default: Held()].certificateSHA256 = order.certificateSHA256
-            change(&held[order.key, default: Held()].life)
+        } catch {
+            try Task.checkCancellation()
+            guard !Self.isRefusal(error), self.instants.now() < token.expiresAt else { throw error }
+            return token
         }
     }
 
@@ -150,7 +127,7 @@ final class AccessTokenCache: Sendable {
     }
 
     private static func fetch(
-        _ order: Order, _ connections: ServerConnections
+        _ order: AccessTokenOrder, _ connections: ServerConnections
     ) async throws -> IssuedAccessToken {
         let key = order.key
         let reply = try await connections.call(

@@ -9,6 +9,8 @@ package final class SharedWork<Key: Hashable & Sendable, Value: Sendable>: Senda
     private struct State {
         /// Who waits, by what for; a key stands for work under way.
         var waiting: [Key: [UInt64: Continuation]] = [:]
+        /// What is done although nobody may wait for it.
+        var unattended: Set<Key> = []
         /// Waits that were cancelled before they began.
         var cancelled: Set<UInt64> = []
         var nextID: UInt64 = 0
@@ -47,8 +49,11 @@ package final class SharedWork<Key: Hashable & Sendable, Value: Sendable>: Senda
                 group.addTask {
                     let result: Result<Value, any Error>
                     do { result = .success(try await self.work(key)) } catch { result = .failure(error) }
-                    let waiting = self.state.withLock { $0.waiting.removeValue(forKey: key) } ?? [:]
-                    for continuation in waiting.values { continuation.resume(with: result) }
+                    let waiting = self.state.withLock { state in
+                        state.unattended.remove(key)
+                        return state.waiting.removeValue(forKey: key)
+                    }
+                    for continuation in (waiting ?? [:]).values { continuation.resume(with: result) }
                 }
             }
             group.cancelAll()
@@ -64,9 +69,23 @@ package final class SharedWork<Key: Hashable & Sendable, Value: Sendable>: Senda
     /// Whether somebody still waits for a work that has not begun; it is forgotten otherwise.
     private func isWanted(_ key: Key) -> Bool {
         self.state.withLock { state in
-            if state.waiting[key]?.isEmpty == false { return true }
+            if state.waiting[key]?.isEmpty == false || state.unattended.contains(key) { return true }
             state.waiting[key] = nil
             return false
+        }
+    }
+
+    /// Begins the work for a key unless it is under way; nobody has to wait for it.
+    ///
+    /// - Throws: `.tooMuch`. After the end of ``run()`` nothing is begun.
+    package func begin(_ key: Key) throws(SharedWorkError) {
+        try self.state.withLock { state throws(SharedWorkError) in
+            guard !state.isEnded else { return }
+            if state.waiting[key] == nil {
+                guard case .enqueued = self.order.yield(key) else { throw .tooMuch }
+                state.waiting[key] = [:]
+            }
+            state.unattended.insert(key)
         }
     }
 
@@ -110,6 +129,7 @@ package final class SharedWork<Key: Hashable & Sendable, Value: Sendable>: Senda
         let waiting = self.state.withLock { state in
             state.isEnded = true
             defer { state.waiting = [:] }
+            state.unattended = []
             return state.waiting.values.flatMap(\.values)
         }
         for continuation in waiting { continuation.resume(throwing: CancellationError()) }

@@ -18,6 +18,19 @@ public protocol TokenIssuerError: Error {
     var isDenial: Bool { get }
 }
 
+extension Error {
+    /// Whether an ``AccessTokenIssuer`` has answered, and the answer is no.
+    package var isTokenDenial: Bool {
+        switch self as? WorkloadAPIError {
+        case .permissionDenied, .invalidArgument, .unimplemented: true
+        // NOT_FOUND and FAILED_PRECONDITION, of gRPC: there is no such service, or it cannot be called like this.
+        case .failed(status: 5, message: _), .failed(status: 9, message: _): true
+        case nil: (self as? any TokenIssuerError)?.isDenial ?? false
+        default: false
+        }
+    }
+}
+
 /// The agent of this machine, by its socket.
 public struct AgentTokenIssuer: AccessTokenIssuer {
     private let client: WorkloadAPIClient

@@ -4,13 +4,12 @@ package import Metrics
 package import Rotation
 public import SPIFFE
 import Synchronization
-import WorkloadAPI
 
 /// The access tokens of this process, one for each service that it calls.
 ///
-/// A token is fetched when it is first asked for, and again after 0.8 of its life, moved by chance; whoever asks for the
-/// same one at the same time shares a call. While the issuer is away, the last token serves until it expires, and the
-/// issuer is asked at growing intervals only.
+/// A token is fetched when it is first asked for, and again after 0.8 of its life, moved by chance, in the background:
+/// only who has no token waits for the issuer. Whoever asks for the same one at the same time shares a call. While the
+/// issuer is away, the last token serves until it expires, and the issuer is asked at growing intervals only.
 ///
 /// A token that is bound to a certificate is given up when the `identity` has another: the next call has one for that.
 ///
@@ -61,6 +60,9 @@ public final class TokenSource: Sendable {
 
     /// A token to call a service with.
     ///
+    /// A token that a service has refused, or that expires within a minute, is replaced before it is used, unless that
+    /// takes longer than a second.
+    ///
     /// - Throws: What the issuer throws, when there is no token to serve instead;
     ///   ``TokenSourceError/boundToOtherCertificate``.
     public func token(for request: TokenRequest) async throws -> IssuedAccessToken {
@@ -87,17 +89,24 @@ public final class TokenSource: Sendable {
         switch self.step(request, svid) {
         case .use(let token): return token
         case .fail(let error): throw error
-        case .fetch(otherwise: nil):
-            return try await self.flights.run(request) { try await self.fetch(request, svid) }
-        case .fetch(otherwise: let token?):
-            do {
-                return try await self.flights.run(request) { try await self.fetch(request, svid) }
-            } catch  where !Self.isDenial(error) {
-                try Task.checkCancellation()
-                guard self.instants.now() < token.expiresAt else { throw error }
-                return token
-            }
+        case .fetch: return try await self.fetched(request, svid)
+        case .refresh(let refresh):
+            if refresh.begins { self.begin(request, svid) }
+            return refresh.waits ? try await self.replacement(of: refresh.token, request, svid) : refresh.token
         }
+    }
+
+    /// Tells that a service has refused a token as invalid: the next call fetches another one.
+    ///
+    /// The clients of `AuthorizationHTTPClient` and `AuthorizationGRPC` do so at 401 `invalid_token`, and at
+    /// UNAUTHENTICATED with a reason `access_token.…`. The issuer is asked once for each token, and when the next ones are
+    /// refused as well, after 1 s, 2 s … 60 s only; until there is another one, the refused one serves.
+    ///
+    /// - Parameter token: As ``token(for:)`` gave it; nothing happens when there is another one already.
+    public func refused(_ token: IssuedAccessToken, for request: TokenRequest) {
+        var generator = self.makeGenerator()
+        let now = self.instants.now()
+        self.lives.withLock { lives in _ = lives[request]?.refused(token, now: now, using: &generator) }
     }
 
     /// Forgets the tokens that are bound to a certificate.
@@ -115,21 +124,56 @@ public final class TokenSource: Sendable {
 
     private func step(_ request: TokenRequest, _ svid: X509SVID?) -> TokenLife.Step {
         let now = self.instants.now()
+        // What nobody has fetched yet leaves nothing.
+        return self.withLife(of: request, svid) { $0.step(now: now) } ?? .fetch
+    }
+
+    /// Looks at what there is, without a token that is bound to another certificate.
+    private func withLife<Found: Sendable>(
+        of request: TokenRequest, _ svid: X509SVID?, _ body: (inout TokenLife) -> Found
+    ) -> Found? {
         let isBound = self.lives.withLock { $0[request]?.isCertificateBound ?? false }
         let hash = isBound ? svid?.certificateSHA256 : nil
         return self.lives.withLock { lives in
-            if let hash { lives[request]?.withdraw(unlessBoundTo: hash) }
-            return lives[request, default: TokenLife()].step(now: now)
+            guard var life = lives[request] else { return nil }
+            defer { lives[request] = life }
+            if let hash { life.withdraw(unlessBoundTo: hash) }
+            return body(&life)
         }
+    }
+
+    /// Fetches a token that nobody has to wait for.
+    private func begin(_ request: TokenRequest, _ svid: X509SVID?) {
+        // Not a task of the caller: it has a token, and its end must not take the request from the others. The issuer
+        // ends it, by its own time limit.
+        Task.immediate {
+            _ = try? await self.fetched(request, svid)
+            self.lives.withLock { lives in _ = lives[request]?.ended() }
+        }
+    }
+
+    /// The token that replaces another one, or that one when it does not come soon.
+    private func replacement(
+        of token: IssuedAccessToken, _ request: TokenRequest, _ svid: X509SVID?
+    ) async throws -> IssuedAccessToken {
+        do {
+            return try await self.instants.withTimeLimit(TokenLife.patience) { try await self.fetched(request, svid) }
+        } catch  where !error.isTokenDenial {
+            try Task.checkCancellation()
+            guard self.instants.now() < token.expiresAt else { throw error }
+            return token
+        }
+    }
+
+    private func fetched(_ request: TokenRequest, _ svid: X509SVID?) async throws -> IssuedAccessToken {
+        try await self.flights.run(request) { try await self.fetch(request, svid) }
     }
 
     private func fetch(_ request: TokenRequest, _ svid: X509SVID?) async throws -> IssuedAccessToken {
         // Somebody may have fetched it, or failed to, since this caller looked.
-        switch self.step(request, svid) {
-        case .use(let token): return token
-        case .fail(let error): throw error
-        case .fetch: break
-        }
+        let start = self.instants.now()
+        let settled = self.withLife(of: request, svid) { $0.settled(now: start) }
+        if let settled, let result = settled { return try result.get() }
         var generator = self.makeGenerator()
         do {
             var token = try await self.issuer.fetchToken(request)
@@ -146,10 +190,10 @@ public final class TokenSource: Sendable {
             try Task.checkCancellation()
             let now = self.instants.now()
             self.update(request, now: now) { life in
-                if Self.isDenial(error) { life.withdraw() }
+                if error.isTokenDenial { life.withdraw() }
                 life.failed(error, now: now, using: &generator)
             }
-            self.count(Self.isDenial(error) ? "denied" : "failed")
+            self.count(error.isTokenDenial ? "denied" : "failed")
             throw error
         }
     }
@@ -168,14 +212,6 @@ public final class TokenSource: Sendable {
                 if lives.count >= Self.maxTokens, let any = lives.keys.first { lives[any] = nil }
             }
             change(&lives[request, default: TokenLife()])
-        }
-    }
-
-    /// Whether the issuer has answered, and the answer is no.
-    private static func isDenial(_ error: any Error) -> Bool {
-        switch error as? WorkloadAPIError {
-        case .permissionDenied, .invalidArgument: true
-        default: (error as? any TokenIssuerError)?.isDenial ?? false
         }
     }
 }

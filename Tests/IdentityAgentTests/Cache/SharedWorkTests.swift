@@ -39,6 +39,31 @@ struct SharedWorkTests {
         }
     }
 
+    @Test("work that was begun is done although nobody waits, and whoever comes meanwhile shares it")
+    func unattended() async throws {
+        let done = Recorded<String>()
+        let (gate, open) = AsyncStream<Void>.makeStream()
+        let work = SharedWork<String, Int>(limit: 10, runningLimit: 2) { key in
+            for await _ in gate {}
+            done.append(key)
+            return 7
+        }
+        try await self.running(work) { () async throws in
+            try work.begin("a")
+            try work.begin("a")
+            try work.begin("b")
+            async let value = work.value(for: "b")
+            try await waitUntil { work.waitingCount == 1 }
+            open.finish()
+            #expect(try await value == 7)
+            try await waitUntil { done.values.count == 2 }
+            #expect(done.values.sorted() == ["a", "b"])
+            // It can be begun again.
+            try work.begin("a")
+            try await waitUntil { done.values.count == 3 }
+        }
+    }
+
     @Test("one who gives up does not take the result from the others")
     func cancelled() async throws {
         let (gate, open) = AsyncStream<Void>.makeStream()

@@ -66,8 +66,16 @@ final class ScriptedControlPlane: Sendable {
         /// What IssueAccessToken fails with.
         var accessTokenError: RPCError.Code?
         var accessTokenLifetime: Duration = .seconds(600)
+        /// The `kid` of access tokens, which then are JWTs with the `jti` `t-1`, `t-2`, …; nobody looks at signatures.
+        var accessTokenKeyID: String?
+        /// How many seconds ahead of the clock access tokens are issued.
+        var accessTokenIssuedAhead: Int64 = 0
+        /// Answers to IssueAccessToken wait until this is false.
+        var holdsAccessTokens = false
         /// What WatchTokenState sends, one after the other, to each reader.
         var tokenStates: [Signet_Agent_V1_TokenState] = []
+        /// A change ends the streams of WatchTokenState that are open.
+        var tokenStateBreaks = 0
     }
 
     /// A call that was made.
@@ -390,6 +398,11 @@ final class ScriptedControlPlane: Sendable {
         return .with { $0.svid.token = token }
     }
 
+    private static func jwt(keyID: String, _ number: Int) -> String {
+        let header = Base64URL.encode(Array("{\"kid\":\"\(keyID)\"}".utf8))
+        return "\(header).\(Base64URL.encode(Array("{\"jti\":\"t-\(number)\"}".utf8))).c2ln"
+    }
+
     private func addAccessTokenService(to routes: inout RPCRoutes) {
         routes.unary(AccessTokenMethods.issueAccessToken) { request, context in
             let scopes = request.scopes.joined(separator: " ")
@@ -398,25 +411,32 @@ final class ScriptedControlPlane: Sendable {
                 context, "IssueAccessToken", "\(request.entryID) \(request.audience) [\(scopes)]\(library)")
             let script = self.script
             guard script.issuesAccessTokens else { throw RPCError(code: .unimplemented, message: "unknown service") }
-            if let code = script.accessTokenError { throw RPCError(code: code, message: "no access token") }
-            let now = self.instants.now()
+            let number = self.count("IssueAccessToken")
+            for await script in self.changes.updates() where !script.holdsAccessTokens { break }
+            if let code = self.script.accessTokenError { throw RPCError(code: code, message: "no access token") }
+            let now = Int64(self.instants.now().timeIntervalSince1970) + script.accessTokenIssuedAhead
             return .with {
-                $0.accessToken = "access-token-\(self.count("IssueAccessToken"))"
-                $0.issuedAt = Int64(now.timeIntervalSince1970)
-                $0.expiresAt = Int64(now.timeIntervalSince1970) + Int64(script.accessTokenLifetime / .seconds(1))
+                $0.accessToken = script.accessTokenKeyID.map { Self.jwt(keyID: $0, number) } ?? "access-token-\(number)"
+                $0.issuedAt = now
+                $0.expiresAt = now + Int64(script.accessTokenLifetime / .seconds(1))
                 $0.scopes = request.scopes
                 $0.audience = request.audience
                 $0.certificateBound = request.certificateSha256.count == 32
             }
         }
-        routes.serverStream(AccessTokenMethods.watchTokenState) { _, context, responses in
-            try self.checkAgent(context, "WatchTokenState")
-            var sent = 0
+        routes.serverStream(AccessTokenMethods.watchTokenState) { request, context, responses in
+            try self.checkAgent(context, "WatchTokenState", "\(request.epoch) \(request.sequence)")
+            let breaks = self.script.tokenStateBreaks
+            var sent = self.script.tokenStates.prefix { state in
+                state.epoch == request.epoch && state.sequence <= request.sequence
+            }.count
             for await script in self.changes.updates() {
                 guard script.issuesAccessTokens else {
                     throw RPCError(code: .unimplemented, message: "unknown service")
                 }
-                if script.isAway { throw RPCError(code: .unavailable, message: "away") }
+                if script.isAway || script.tokenStateBreaks != breaks {
+                    throw RPCError(code: .unavailable, message: "away")
+                }
                 for state in script.tokenStates.dropFirst(sent) { try await responses.write(state) }
                 sent = max(sent, script.tokenStates.count)
             }

@@ -50,12 +50,29 @@ struct TestServices: Sendable {
 /// Gives everybody the same token.
 struct FixedTokenIssuer: AccessTokenIssuer {
     let token: String
+    var now: @Sendable () -> Date = { Date() }
 
     func fetchToken(_ request: TokenRequest) async throws -> IssuedAccessToken {
         IssuedAccessToken(
             token: self.token, audience: request.audience, scopes: request.scopes,
-            spiffeID: try SPIFFEID(parsing: TestIssuer.orders), issuedAt: Date(),
-            expiresAt: Date().addingTimeInterval(600), isCertificateBound: false)
+            spiffeID: try SPIFFEID(parsing: TestIssuer.orders), issuedAt: self.now(),
+            expiresAt: self.now().addingTimeInterval(600), isCertificateBound: false)
+    }
+}
+
+/// Gives out tokens one after the other, then the last again.
+final class ListedTokenIssuer: AccessTokenIssuer {
+    private let tokens: Mutex<[String]>
+    private let time: ManualInstants
+
+    init(_ tokens: String..., time: ManualInstants) {
+        self.tokens = Mutex(tokens)
+        self.time = time
+    }
+
+    func fetchToken(_ request: TokenRequest) async throws -> IssuedAccessToken {
+        let token = self.tokens.withLock { $0.count > 1 ? $0.removeFirst() : $0[0] }
+        return try await FixedTokenIssuer(token: token) { self.time.now }.fetchToken(request)
     }
 }
 
@@ -64,4 +81,11 @@ struct NoTokens: AccessTokenIssuer {
     struct Missing: Error {}
 
     func fetchToken(_ request: TokenRequest) async throws -> IssuedAccessToken { throw Missing() }
+}
+
+/// Fails in one way.
+struct FailingTokenIssuer: AccessTokenIssuer {
+    let error: any Error
+
+    func fetchToken(_ request: TokenRequest) async throws -> IssuedAccessToken { throw self.error }
 }
