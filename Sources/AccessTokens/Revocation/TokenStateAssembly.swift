@@ -63,6 +63,15 @@ package struct TokenStateAssembly: Sendable {
         self.needsFull = true
     }
 
+    /// Goes on with a new stream, whose sender has been told the position of the last state that was complete.
+    ///
+    /// - Returns: Whether that is possible; otherwise ``restart()`` is needed.
+    package mutating func resume() -> Bool {
+        self.pending = []
+        self.pendingIsFull = false
+        return self.keys != nil && !self.needsFull
+    }
+
     /// Takes a message.
     ///
     /// - Returns: The change, when the message completes one.

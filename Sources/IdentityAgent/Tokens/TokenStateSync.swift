@@ -11,7 +11,8 @@ import Synchronization
 
 /// What validators on this machine have to know, as the server streams it.
 ///
-/// While the server is away the last state stays, and its age grows.
+/// While the server is away the last state stays, and its age grows. A server that is back is told the position of that
+/// state, and sends what was missed.
 final class TokenStateSync: Sendable {
     /// A state, and how it came from the one before.
     struct Snapshot: Sendable {
@@ -66,12 +67,27 @@ final class TokenStateSync: Sendable {
         }
     }
 
+    /// The request for what is missing since the last state; for everything, where there is none to add to.
+    private func request() -> Signet_Agent_V1_WatchTokenStateRequest {
+        let last = self.current.current
+        return self.assembly.withLock { assembly in
+            guard let last, assembly.resume() else {
+                assembly.restart()
+                return .init()
+            }
+            return .with {
+                $0.epoch = last.epoch
+                $0.sequence = last.sequence
+            }
+        }
+    }
+
     private func follow(_ connection: ServerConnections.Connection) async throws {
-        self.assembly.withLock { $0.restart() }
+        let request = self.request()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await self.connections.judging(connection) {
-                    try await connection.client.stream(AccessTokenMethods.watchTokenState, .init()) { messages in
+                    try await connection.client.stream(AccessTokenMethods.watchTokenState, request) { messages in
                         for try await message in messages { try self.take(message) }
                     }
                 }
@@ -85,8 +101,16 @@ final class TokenStateSync: Sendable {
 
     private func take(_ message: Signet_Agent_V1_TokenState) throws {
         let now = self.instants.now()
-        let read = try TokenStateMessage(message)
-        guard let change = try self.assembly.withLock({ try $0.receive(read, now: now) }) else { return }
+        let received = try self.assembly.withLock { assembly throws(TokenStateError) in
+            do throws(TokenStateError) {
+                return try assembly.receive(try TokenStateMessage(message), now: now)
+            } catch {
+                // What was told is not known: the next stream begins with everything.
+                assembly.restart()
+                throw error
+            }
+        }
+        guard let change = received else { return }
         let previous = self.current.current
         let isHeartbeat = !change.isFull && change.added.isEmpty && change.keySet == previous?.change.keySet
         let generation = previous?.generation ?? 0
