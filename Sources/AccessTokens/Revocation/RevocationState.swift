@@ -97,11 +97,9 @@ public struct RevocationState: Sendable {
 
     /// What is revoked about the X.509-SVID of a peer; nil when nothing is.
     public func target(revoking peer: VerifiedX509SVID, now: Date) -> Revocation.Target? {
-        // A validated chain has a leaf.
-        guard !self.moments.isEmpty, let leaf = peer.chain.first else { return nil }
-        return self.target(
-            revokingCertificateOf: peer.id,
-            certificateSerial: peer.certificateSerial, issuedAt: peer.issuedAt, now: now)
+        self.target(
+            revokingCertificateOf: peer.id, certificateSerial: peer.certificateSerial, issuedAt: peer.issuedAt,
+            now: now)
     }
 
     /// The moment up to which what a SPIFFE ID had is revoked; nil when nothing is.

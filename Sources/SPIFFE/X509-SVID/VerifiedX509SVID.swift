@@ -1,3 +1,4 @@
+import Crypto
 public import FoundationEssentials
 public import X509
 
@@ -29,6 +30,10 @@ public struct VerifiedX509SVID: Hashable, Sendable {
     public let serialNumber: String
     /// When the leaf was issued, where an authority of Signet's did so.
     package let issuedAt: Date
+    /// SHA-256 of the DER of the leaf (RFC 8705 §3.1), made once for the connection.
+    public let certificateSHA256: [UInt8]
+    /// The serial number of the leaf, in lower-case hexadecimal without leading zeros.
+    public let certificateSerial: String
 
     /// Validates a certificate chain as an X509-SVID and returns its identity.
     ///
@@ -68,10 +73,18 @@ public struct VerifiedX509SVID: Hashable, Sendable {
         self.notAfter = leaf.notValidAfter
         self.serialNumber = leaf.serialNumber.decimalDigits
         self.issuedAt = leaf.notValidBefore.addingTimeInterval(Self.backdate / .seconds(1))
+        self.certificateSHA256 = Array(SHA256.hash(data: leaf.derBytes))
+        self.certificateSerial = leaf.serialNumber.hexadecimalDigits
     }
 }
 
 extension Certificate.SerialNumber {
+    /// The number in lower-case hexadecimal without leading zeros.
+    package var hexadecimalDigits: String {
+        let digits = self.bytes.flatMap { [$0 >> 4, $0 & 0x0F] }.drop { $0 == 0 }
+        return digits.isEmpty ? "0" : digits.map { String($0, radix: 16) }.joined()
+    }
+
     /// The number in decimal digits, as SPIRE writes it; takes time by the square of its length.
     package var decimalDigits: String {
         // Groups of nine digits, the least significant first.

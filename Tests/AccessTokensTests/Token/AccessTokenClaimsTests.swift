@@ -1,4 +1,5 @@
 import AccessTokens
+import Crypto
 import FoundationEssentials
 import JOSE
 import SPIFFE
@@ -42,9 +43,9 @@ struct AccessTokenClaimsTests {
             chain, bundles: TrustBundles([authority.bundle]), now: authority.now)
         let peer = TokenPeer(svid)
         #expect(peer.id.uri == "spiffe://example.org/orders")
-        #expect(peer.certificateSHA256.count == 32)
-        #expect(peer.certificateSerial == TokenPeer.hexadecimal(Array(chain[0].serialNumber.bytes)))
-        #expect(TokenPeer.hexadecimal([0x00, 0x0A, 0xB0]) == "ab0")
-        #expect(TokenPeer.hexadecimal([0]) == "0")
+        #expect(peer.certificateSHA256 == Array(SHA256.hash(data: chain[0].derBytes)))
+        #expect(peer.certificateSerial == chain[0].serialNumber.hexadecimalDigits)
+        #expect(Certificate.SerialNumber(bytes: [0x00, 0x0A, 0xB0] as [UInt8]).hexadecimalDigits == "ab0")
+        #expect(Certificate.SerialNumber(bytes: [0] as [UInt8]).hexadecimalDigits == "0")
     }
 }
