@@ -1,6 +1,6 @@
 import AccessTokens
+import Audit
 import FoundationEssentials
-import Glibc
 public import JOSE
 import SPIFFE
 import Synchronization
@@ -15,14 +15,34 @@ public final class JSONLinesAudit: AuditSink {
     }
 
     /// Writes to standard output.
-    public static let standardOutput = JSONLinesAudit { line in
-        var rest = line[...]
-        while !rest.isEmpty {
-            let written = unsafe rest.withUnsafeBytes { unsafe Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            // Nobody reads any more: a record that cannot be written has no better place.
-            guard written > 0 else { return }
-            rest = rest.dropFirst(written)
-        }
+    ///
+    /// A reader that does not read loses lines, and holds up no call. They are counted: before the first line that can be
+    /// written again stands a record with `decision` `lost` and their `count`.
+    public static let standardOutput: JSONLinesAudit = {
+        let output = StandardOutputAudit()
+        return JSONLinesAudit { line in output.append(line) == nil }
+    }()
+
+    /// Writes where a line can be lost, and counts those that are.
+    ///
+    /// - Parameter append: Whether the line was taken; it does not wait.
+    package convenience init(append: @escaping @Sendable (_ line: [UInt8]) -> Bool) {
+        let lost = Mutex<UInt64>(0)
+        self.init(write: { line in
+            lost.withLock { lost in
+                let lines = lost == 0 ? line : Self.gap(lost) + line
+                lost = append(lines) ? 0 : lost + 1
+            }
+        })
+    }
+
+    /// The line in the place of those that could not be written.
+    private static func gap(_ count: UInt64) -> [UInt8] {
+        let object: JSONObject = [
+            "time": .string(Date().formatted(.iso8601.time(includingFractionalSeconds: true))), "decision": "lost",
+            "count": .number(JSONNumber(count)),
+        ]
+        return JSON.serialize(.object(object)) + [0x0A]
     }
 
     public func record(_ event: AuthorizationEvent) {

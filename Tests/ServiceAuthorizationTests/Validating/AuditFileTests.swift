@@ -2,6 +2,7 @@ import AccessTokens
 import JOSE
 import SPIFFE
 import ServiceAuthorization
+import Synchronization
 import TestSupport
 import Testing
 
@@ -37,5 +38,30 @@ struct AuditFileTests {
         // The newest, without a gap, and none of their tokens.
         #expect(found == Array(ids.suffix(found.count)))
         #expect(found.count < 20)
+    }
+
+    @Test("lines that are lost hold up nobody, and are counted before the first that is not")
+    func lost() throws {
+        let lines = Recorded<[UInt8]>()
+        let isBroken = Mutex(true)
+        let audit = JSONLinesAudit { line in
+            if !isBroken.withLock({ $0 }) { lines.append(line) }
+            return !isBroken.withLock { $0 }
+        }
+        let issuer = try TestIssuer()
+        let validator = TokenValidator(
+            rules: AccessTokenRules(
+                issuer: TestIssuer.issuer, audience: TestIssuer.payments,
+                trustDomains: [try TrustDomain(parsing: "example.org")]),
+            state: issuer, maxStaleness: .seconds(30), audit: audit, instants: issuer.time.instants)
+        func call() { _ = try? validator.validate(authorization: [], from: nil, by: nil, route: "r") }
+        for _ in 1...3 { call() }
+        isBroken.withLock { $0 = false }
+        for _ in 1...2 { call() }
+        let objects = try lines.values.flatMap { $0.split(separator: 0x0A) }.map {
+            try #require(try JSON.parse(Array($0), maxBytes: 10_000).object)
+        }
+        #expect(objects.map { $0["decision"]?.string } == ["lost", "refused", "refused"])
+        #expect(objects.first?["count"]?.number?.int64 == 3)
     }
 }
