@@ -1,5 +1,6 @@
 public import AccessTokens
 public import Logging
+public import Metrics
 package import Rotation
 public import ServiceLifecycle
 import Synchronization
@@ -18,7 +19,7 @@ public final class AgentTokenState: TokenStateSource, Service {
     private let client: WorkloadAPIClient
     private let instants: Instants
     private let logger: Logger
-    private let metrics = TokenStateMetrics()
+    private let metrics: TokenStateMetrics
     private let state = Watched<TokenState?>(nil)
     private let following = Mutex(Following())
 
@@ -33,13 +34,19 @@ public final class AgentTokenState: TokenStateSource, Service {
     /// - Parameters:
     ///   - client: The socket of the agent.
     ///   - logger: Told when the stream fails and when it is back.
+    ///   - metrics: Default: the factory that the process has chosen until now.
     public convenience init(
-        client: WorkloadAPIClient, logger: Logger = Logger(label: "signet.token-state")
+        client: WorkloadAPIClient, logger: Logger = Logger(label: "signet.token-state"),
+        metrics: any MetricsFactory = MetricsSystem.factory
     ) {
-        self.init(client: client, logger: logger, instants: .system)
+        self.init(client: client, logger: logger, metrics: metrics, instants: .system)
     }
 
-    package init(client: WorkloadAPIClient, logger: Logger, instants: Instants) {
+    package init(
+        client: WorkloadAPIClient, logger: Logger, metrics: any MetricsFactory = MetricsSystem.factory,
+        instants: Instants
+    ) {
+        self.metrics = TokenStateMetrics(factory: metrics)
         self.client = client
         self.logger = logger
         self.instants = instants
@@ -73,28 +80,44 @@ public final class AgentTokenState: TokenStateSource, Service {
     /// - Throws: `WorkloadAPIError` when the agent does not serve access tokens at all. Everything else is waited for.
     public func run() async throws {
         do {
-            try await cancelWhenGracefulShutdown { try await self.client.follow(.tokenState) { self.take($0) } }
+            try await cancelWhenGracefulShutdown { try await self.follow() }
         } catch is CancellationError where Task.isShuttingDownGracefully {
             return
         }
     }
 
-    private func take(_ update: WorkloadAPIUpdate<Signet_Workload_V1_TokenState>) {
+    /// Opens the stream again when it has brought a message that cannot be used: only a new one begins with everything.
+    private func follow() async throws {
+        var backoff = Backoff(initial: .seconds(1), maximum: .seconds(30))
+        var generator = SystemRandomNumberGenerator()
+        while true {
+            do {
+                try await self.client.follow(.tokenState) { try self.take($0) }
+            } catch let error as TokenStateError {
+                if self.failed("\(error)") == 1 { backoff.reset() }
+                try await self.instants.sleep(for: backoff.next(using: &generator))
+            }
+        }
+    }
+
+    /// - Throws: `TokenStateError` when the message cannot be used, nor any after it.
+    private func take(_ update: WorkloadAPIUpdate<Signet_Workload_V1_TokenState>) throws {
         switch update {
         case .received(let message):
             let now = self.instants.now()
-            do throws(TokenStateError) {
-                let change = try self.following.withLock { following throws(TokenStateError) in
+            let change = try self.following.withLock { following throws(TokenStateError) in
+                do throws(TokenStateError) {
                     let change = try following.assembly.receive(TokenStateMessage(message), now: now)
                     if change != nil { following.failures = 0 }
                     return change
+                } catch {
+                    following.assembly.restart()
+                    throw error
                 }
-                if let change {
-                    self.publish(change.state)
-                    self.metrics.received(change, now: now)
-                }
-            } catch {
-                self.failed("\(error)")
+            }
+            if let change {
+                self.publish(change.state)
+                self.metrics.received(change, now: now)
             }
         case .discarded(let error), .interrupted(let error), .withdrawn(let error):
             self.following.withLock { $0.assembly.restart() }
@@ -102,7 +125,8 @@ public final class AgentTokenState: TokenStateSource, Service {
         }
     }
 
-    private func failed(_ reason: String) {
+    @discardableResult
+    private func failed(_ reason: String) -> Int {
         self.metrics.failed()
         let failures = self.following.withLock { following in
             following.failures += 1
@@ -111,6 +135,7 @@ public final class AgentTokenState: TokenStateSource, Service {
         self.logger.log(
             level: failures == 1 ? .warning : .debug, "the state of access tokens is not followed, the last one ages",
             metadata: ["error": "\(reason)", "failures": "\(failures)"])
+        return failures
     }
 
     private func publish(_ state: TokenState) {
