@@ -3,6 +3,7 @@ public import GRPCCore
 import SPIFFE
 import SPIFFEGRPC
 public import ServiceAuthorization
+import Synchronization
 
 /// Lets only those calls begin whose token is right, and ends those whose token ceases to be.
 ///
@@ -17,8 +18,12 @@ public import ServiceAuthorization
 /// ```
 ///
 /// A method without a rule refuses every call. UNAUTHENTICATED, PERMISSION_DENIED and UNAVAILABLE carry a
-/// `google.rpc.ErrorInfo` with the name of the reason. Each message of a stream is let through only while the token is
-/// in force, in both directions. The token at hand is ``AuthorizedCall/accessToken``.
+/// `google.rpc.ErrorInfo` with the name of the reason. The token at hand is ``AuthorizedCall/accessToken``.
+///
+/// Each message of a stream is let through only while the token is in force, in both directions, but the first of a
+/// response: what a method has done it also says. A response that goes on ends within a second after its token does,
+/// whether messages pass or not; the task of its handler is cancelled. A stream of requests alone ends with its next
+/// message.
 public struct AuthorizationInterceptor: ServerInterceptor {
     private let validator: TokenValidator
     private let rules: [MethodDescriptor: RouteRule]
@@ -74,7 +79,9 @@ public struct AuthorizationInterceptor: ServerInterceptor {
             })
         let checked = request
         let response = try await AuthorizedCall.$accessToken.withValue(token) { try await next(checked, context) }
-        return response.producing(as: token, while: stillValid)
+        return response.producing(as: token, while: stillValid) {
+            throw RPCError(try await validator.refusal(of: token, from: peer, by: rule, route: route))
+        }
     }
 }
 
@@ -87,30 +94,47 @@ public enum AuthorizedCall {
 
 extension StreamingServerResponse {
     /// The same response, whose messages are written in the name of a token and while that holds.
-    fileprivate func producing(as token: AccessToken, while stillValid: @escaping @Sendable () throws -> Void) -> Self {
+    ///
+    /// - Parameter end: Throws once it does not hold any more, or is cancelled.
+    fileprivate func producing(
+        as token: AccessToken, while stillValid: @escaping @Sendable () throws -> Void,
+        until end: @escaping @Sendable () async throws -> Never
+    ) -> Self {
         guard case .success(var contents) = self.accepted else { return self }
         let produce = contents.producer
         contents.producer = { writer in
-            try await AuthorizedCall.$accessToken.withValue(token) {
-                try await produce(RPCWriter(wrapping: CheckedWriter(writer: writer, stillValid: stillValid)))
+            let checked = CheckedWriter(writer: writer, stillValid: stillValid)
+            return try await AuthorizedCall.$accessToken.withValue(token) {
+                try await withThrowingTaskGroup(of: Metadata.self) { group in
+                    group.addTask { try await produce(RPCWriter(wrapping: checked)) }
+                    group.addTask { try await end() }
+                    defer { group.cancelAll() }
+                    guard let metadata = try await group.next() else { throw CancellationError() }
+                    return metadata
+                }
             }
         }
         return Self(accepted: .success(contents))
     }
 }
 
-/// Writes while a token holds.
-private struct CheckedWriter<Element: Sendable>: RPCWriterProtocol {
-    let writer: RPCWriter<Element>
-    let stillValid: @Sendable () throws -> Void
+/// Writes the first message, and all others while a token holds.
+private final class CheckedWriter<Element: Sendable>: RPCWriterProtocol {
+    private let writer: RPCWriter<Element>
+    private let stillValid: @Sendable () throws -> Void
+    private let hasWritten = Atomic(false)
+
+    init(writer: RPCWriter<Element>, stillValid: @escaping @Sendable () throws -> Void) {
+        self.writer = writer
+        self.stillValid = stillValid
+    }
 
     func write(_ element: Element) async throws {
-        try self.stillValid()
+        if self.hasWritten.exchange(true, ordering: .relaxed) { try self.stillValid() }
         try await self.writer.write(element)
     }
 
     func write(contentsOf elements: some Sequence<Element>) async throws {
-        try self.stillValid()
-        try await self.writer.write(contentsOf: Array(elements))
+        for element in elements { try await self.write(element) }
     }
 }

@@ -5,9 +5,10 @@ import SPIFFE
 /// Counts decisions with swift-metrics.
 ///
 /// `signet_authorization_decisions_total` by `decision`, `reason`, `route`; `signet_authorization_calls_total` by `caller`,
-/// `callee`, `decision`; `signet_authorization_unauthorized_total` by `iss` and `kid`, of tokens whose signature was right;
-/// `signet_authorization_validation_seconds`; `signet_authorization_repeated_total` (the hits of the cache);
-/// `signet_authorization_stale_total` by `route`: calls that a route accepted although the state was too old.
+/// `callee`, `decision`; `signet_authorization_unauthorized_total` (refused with 401) by `iss` and `kid`, which are the
+/// expected issuer and `unknown` where no signature was right; `signet_authorization_stale_total` by `route` (passed although
+/// the state was too old); `signet_authorization_validation_seconds`; `signet_authorization_repeated_total` (the hits of
+/// the cache).
 public struct AuditMetrics: AuditSink {
     private let factory: any MetricsFactory
 
@@ -29,19 +30,21 @@ public struct AuditMetrics: AuditSink {
                 dimensions: [("caller", claims.subject.uri), ("callee", claims.audience), decision],
                 factory: self.factory
             ).increment()
-            if event.decision != .accepted, let keyID = event.keyID {
-                Counter(
-                    label: "signet_authorization_unauthorized_total",
-                    dimensions: [("iss", claims.issuer), ("kid", keyID)], factory: self.factory
-                ).increment()
-            }
         }
-        Timer(label: "signet_authorization_validation_seconds", factory: self.factory).record(duration: event.latency)
+        if event.decision == .refused, event.status == 401 {
+            let proved = event.claims.flatMap { claims in event.keyID.map { (claims.issuer, $0) } }
+            let (issuer, keyID) = proved ?? (event.expectedIssuer, "unknown")
+            Counter(
+                label: "signet_authorization_unauthorized_total",
+                dimensions: [("iss", issuer), ("kid", keyID)], factory: self.factory
+            ).increment()
+        }
         if event.staleness != nil {
             Counter(
                 label: "signet_authorization_stale_total", dimensions: [("route", event.route)], factory: self.factory
             ).increment()
         }
+        Timer(label: "signet_authorization_validation_seconds", factory: self.factory).record(duration: event.latency)
         if event.isRepeated { Counter(label: "signet_authorization_repeated_total", factory: self.factory).increment() }
     }
 }

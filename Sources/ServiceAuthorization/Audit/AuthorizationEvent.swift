@@ -15,6 +15,10 @@ public struct AuthorizationEvent: Hashable, Sendable {
     public let decision: Decision
     /// ``TokenRefusal/label``; nil when the call was accepted.
     public let reason: String?
+    /// The status of HTTP that belongs to the reason; nil when the call was accepted.
+    public let status: Int?
+    /// The issuer whose tokens are expected, whatever a token says.
+    public let expectedIssuer: String
     /// The route or method that was called, as the service names it.
     public let route: String
     /// Whether the route only observes: nobody is refused there yet.

@@ -47,6 +47,10 @@ extension TokenRefusal {
         }
     }
 
+    /// After how many seconds a call that is refused without its fault may be tried again (RFC 9110 §10.2.3): the time
+    /// between two signs of life of the state; nil where trying again does not help.
+    public var retryAfterSeconds: Int? { self.httpStatus == 503 ? 5 : nil }
+
     /// The value of `WWW-Authenticate` (RFC 6750 §3); nil where no other token would help.
     ///
     /// A call without credentials is told no error code. The description is the name of a rule, never anything of the

@@ -24,6 +24,9 @@ public final class TokenValidator: Sendable {
     /// How old the state of revocations may be unless another limit is given.
     public static let defaultMaxStaleness: Duration = .seconds(30)
 
+    /// How often a call that goes on is judged.
+    public static let judgedEvery: Duration = .seconds(1)
+
     public let rules: AccessTokenRules
     public let maxStaleness: Duration
     private let state: any TokenStateSource
@@ -83,7 +86,7 @@ public final class TokenValidator: Sendable {
         } catch {
             let isObserved = rule?.mode == .observe
             self.record(
-                judgement, isObserved ? .observed : .refused, error.label, route: route, isObserving: isObserved,
+                judgement, isObserved ? .observed : .refused, error, route: route, isObserving: isObserved,
                 peer: peer)
             guard isObserved else { throw error }
             return nil
@@ -117,9 +120,28 @@ public final class TokenValidator: Sendable {
         } catch {
             let isObserved = rule.mode == .observe
             self.record(
-                judgement, isObserved ? .observed : .refused, error.label, route: route, isObserving: isObserved,
+                judgement, isObserved ? .observed : .refused, error, route: route, isObserving: isObserved,
                 peer: peer)
             guard isObserved else { throw error }
+        }
+    }
+
+    /// Judges a call that goes on once in ``judgedEvery``, whether something of it comes or goes or not, until it is to be
+    /// ended.
+    ///
+    /// - Returns: Why it is refused now. Never where the rule only observes.
+    /// - Throws: `CancellationError`.
+    public func refusal(
+        of token: AccessToken, from peer: TokenPeer, by rule: RouteRule, route: String
+    ) async throws -> TokenRefusal {
+        while true {
+            try await self.instants.sleep(for: Self.judgedEvery)
+            guard rule.mode == .enforce else { continue }
+            do throws(TokenRefusal) {
+                try self.validateAgain(token, from: peer, by: rule, route: route)
+            } catch {
+                return error
+            }
         }
     }
 
@@ -188,14 +210,14 @@ public final class TokenValidator: Sendable {
     }
 
     private func record(
-        _ judgement: Judgement, _ decision: AuthorizationEvent.Decision, _ reason: String?, route: String,
+        _ judgement: Judgement, _ decision: AuthorizationEvent.Decision, _ refusal: TokenRefusal?, route: String,
         isObserving: Bool, peer: TokenPeer?
     ) {
         self.audit.record(
             AuthorizationEvent(
-                time: judgement.time, decision: decision, reason: reason, route: route,
-                isOfObservingRoute: isObserving, peer: peer?.id, keyID: judgement.keyID, claims: judgement.claims,
-                isRepeated: judgement.isRepeated, staleness: judgement.staleness,
-                latency: judgement.start.duration(to: .now)))
+                time: judgement.time, decision: decision, reason: refusal?.label, status: refusal?.httpStatus,
+                expectedIssuer: self.rules.issuer, route: route, isOfObservingRoute: isObserving, peer: peer?.id,
+                keyID: judgement.keyID, claims: judgement.claims, isRepeated: judgement.isRepeated,
+                staleness: judgement.staleness, latency: judgement.start.duration(to: .now)))
     }
 }

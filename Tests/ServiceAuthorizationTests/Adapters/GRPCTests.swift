@@ -1,5 +1,6 @@
 import AccessTokens
 import AuthorizationGRPC
+import AuthorizationOAuth
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 import GRPCProtobuf
@@ -35,11 +36,13 @@ struct GRPCTests {
                 Payments.watch: RouteRule(.all(ScopeSet(literal: ["payments:create"]))),
                 Payments.feed: RouteRule(.all(ScopeSet(literal: ["payments:create"]))),
                 Payments.collect: RouteRule(.all(ScopeSet(literal: ["payments:create"]))),
+                Payments.revoke: RouteRule(.all(ScopeSet(literal: ["payments:create"]))),
                 Payments.old: RouteRule(.all(ScopeSet(literal: ["payments:create"])), mode: .observe),
             ],
             exempt: [Payments.health, Payments.create])
         try await withGRPCServer(
-            transport: transport, services: [Payments(seen: self.seen, gate: self.gate)], interceptors: [authorization]
+            transport: transport, services: [Payments(seen: self.seen, gate: self.gate, issuer: self.services.issuer)],
+            interceptors: [authorization]
         ) { _ in
             try await body(try #require(try await transport.listeningAddress.ipv4).port)
         }
@@ -280,6 +283,82 @@ struct GRPCTests {
         #expect(self.services.audit.events.values.isEmpty)
     }
 
+    @Test("a stream on which nothing passes ends within a second after its token is revoked")
+    func idleStream() async throws {
+        let issuer = self.services.issuer
+        let bearer = "Bearer " + (try issuer.token())
+        try await self.withServer { port async throws in
+            try await self.withClient(port) { client async throws in
+                var options = CallOptions.defaults
+                options.waitForReady = true
+                let (held, release) = AsyncStream<Void>.makeStream()
+                let request = StreamingClientRequest(
+                    of: String.self, metadata: ["authorization": .string(bearer)]
+                ) { writer in
+                    try await writer.write("one")
+                    for await _ in held {}
+                }
+                let error = await #expect(throws: RPCError.self) {
+                    try await client.bidirectionalStreaming(
+                        request: request, descriptor: Payments.watch, serializer: Words(), deserializer: Words(),
+                        options: options
+                    ) { response in
+                        defer { release.finish() }
+                        for try await _ in response.messages {
+                            try await issuer.time.waitForSleepers(1)
+                            try issuer.publish([issuer.revocation(.token("t-1"))])
+                            issuer.time.advance(by: .seconds(1))
+                        }
+                    }
+                }
+                #expect(error?.code == .unauthenticated)
+            }
+        }
+        #expect(self.services.audit.events.values.map(\.reason) == [nil, "access_token.revoked"])
+    }
+
+    @Test("nothing of a token is in what callers are told, nor in the records")
+    func redacted() async throws {
+        let issuer = self.services.issuer
+        let right = try issuer.token()
+        let lines = Recorded<[UInt8]>()
+        let told = Recorded<String>()
+        try await self.withServer { port async throws in
+            for token in [right, right + "A", try issuer.token(audience: "x"), String(right.dropFirst(3))] {
+                for peer in [self.services.orders, self.services.thief] {
+                    try await self.withClient(port, as: peer) { client async throws in
+                        do {
+                            _ = try await self.call(client, Payments.create, authorization: ["Bearer " + token])
+                        } catch {
+                            told.append("\(error) \((error as? RPCError)?.metadata.description ?? "")")
+                        }
+                    }
+                }
+            }
+        }
+        let audit = JSONLinesAudit { lines.append($0) }
+        for event in self.services.audit.events.values { audit.record(event) }
+        #expect(told.values.count == 7)
+        #expect(lines.values.count == 8)
+        let written = told.values.joined() + lines.values.map { String(decoding: $0, as: UTF8.self) }.joined()
+        for part in right.split(separator: ".") {
+            #expect(!written.contains(part.prefix(16)))
+            #expect(!written.contains(part.suffix(16)))
+        }
+    }
+
+    @Test("what a method has done it says, although the token was revoked meanwhile")
+    func answered() async throws {
+        let issuer = self.services.issuer
+        let bearer = "Bearer " + (try issuer.token())
+        try await self.withServer { port async throws in
+            try await self.withClient(port) { client async throws in
+                #expect(try await self.call(client, Payments.revoke, authorization: [bearer]) == "revoked")
+            }
+        }
+        #expect(self.services.audit.events.values.map(\.decision) == [.accepted])
+    }
+
     @Test("a client sends the token of its service, whatever the metadata of a call says")
     func client() async throws {
         let token = try self.services.issuer.token()
@@ -299,6 +378,66 @@ struct GRPCTests {
         }
         #expect(self.services.audit.events.values.map(\.decision) == [.accepted])
     }
+
+    @Test("after UNAUTHENTICATED for its token a client sends another one, also where a stream was ended")
+    func refusedToken() async throws {
+        let issuer = self.services.issuer
+        let tokens = TokenSource(
+            issuer: ListedTokenIssuer(
+                try issuer.token(id: "t-1"), try issuer.token(id: "t-2"), try issuer.token(id: "t-3"),
+                time: issuer.time),
+            instants: issuer.time.instants
+        ) { SystemRandomNumberGenerator() }
+        let attached = AccessTokenInterceptor(tokens: tokens, for: TokenRequest(audience: TestIssuer.payments))
+        try issuer.publish([issuer.revocation(.token("t-1"))])
+        try await self.withServer { port async throws in
+            try await self.withClient(port, interceptors: [attached]) { client async throws in
+                let error = await #expect(throws: RPCError.self) { try await self.call(client, Payments.create) }
+                #expect(error?.code == .unauthenticated)
+                #expect(try await self.call(client, Payments.create) == TestIssuer.orders)
+                issuer.time.advance(by: .seconds(1))
+                try issuer.publish()
+                let request = StreamingClientRequest(of: String.self) { writer in
+                    for _ in 1...1_000 {
+                        try await writer.write("more")
+                        try await Task.sleep(for: .milliseconds(2))
+                    }
+                }
+                await #expect(throws: RPCError.self) {
+                    try await client.bidirectionalStreaming(
+                        request: request, descriptor: Payments.watch, serializer: Words(), deserializer: Words(),
+                        options: .defaults
+                    ) { response in
+                        for try await _ in response.messages { try issuer.publish([issuer.revocation(.key("at-1"))]) }
+                    }
+                }
+                try issuer.publish()
+                #expect(try await self.call(client, Payments.create) == TestIssuer.orders)
+            }
+        }
+        #expect(self.services.audit.events.values.first?.claims?.tokenID == "t-1")
+        #expect(self.services.audit.events.values.last?.claims?.tokenID == "t-3")
+    }
+
+    @Test(
+        "without a token a call fails: PERMISSION_DENIED when the issuer says no, UNAVAILABLE when it does not answer",
+        arguments: [
+            (WorkloadAPIError.permissionDenied("no") as any Error, RPCError.Code.permissionDenied),
+            (WorkloadAPIError.failed(status: 5, message: "no such service"), .permissionDenied),
+            (OAuthClientError.refused(code: "invalid_scope", status: 400), .permissionDenied),
+            (OAuthClientError.refused(code: "temporarily_unavailable", status: 503), .unavailable),
+            (WorkloadAPIError.timedOut, .unavailable),
+        ])
+    func noToken(_ failure: any Error, _ code: RPCError.Code) async throws {
+        let tokens = TokenSource(issuer: FailingTokenIssuer(error: failure))
+        let interceptor = AccessTokenInterceptor(tokens: tokens, for: TokenRequest(audience: TestIssuer.payments))
+        try await self.withServer { port async throws in
+            try await self.withClient(port, interceptors: [interceptor]) { client async throws in
+                let error = await #expect(throws: RPCError.self) { try await self.call(client, Payments.create) }
+                #expect(error?.code == code)
+            }
+        }
+    }
 }
 
 /// Answers each message with who calls.
@@ -307,12 +446,14 @@ private struct Payments: RegistrableRPCService {
     static let watch = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Watch")
     static let feed = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Feed")
     static let collect = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Collect")
+    static let revoke = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Revoke")
     static let old = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Old")
     static let health = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Health")
     static let forgotten = MethodDescriptor(fullyQualifiedService: "test.Payments", method: "Forgotten")
 
     let seen: Recorded<String>
     let gate: Watched<Bool>
+    let issuer: TestIssuer
 
     static var caller: String { AuthorizedCall.accessToken?.claims.subject.uri ?? "nobody" }
 
@@ -343,6 +484,13 @@ private struct Payments: RegistrableRPCService {
             }
             return StreamingServerResponse { writer in
                 try await writer.write("done")
+                return [:]
+            }
+        }
+        router.registerHandler(forMethod: Self.revoke, deserializer: Words(), serializer: Words()) { _, _ in
+            StreamingServerResponse { writer in
+                try self.issuer.publish([self.issuer.revocation(.token("t-1"))])
+                try await writer.write("revoked")
                 return [:]
             }
         }

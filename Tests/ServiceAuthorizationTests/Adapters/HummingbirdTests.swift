@@ -9,6 +9,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTP1
+import Rotation
 import SPIFFE
 import SPIFFEHTTPClient
 import SPIFFEHummingbird
@@ -21,6 +22,8 @@ import Testing
 struct HummingbirdTests {
     private let services: TestServices
     private let handled = Recorded<String>()
+    /// Whether streams go on after their first part.
+    private let gate = Watched(false)
 
     init() throws {
         self.services = try TestServices()
@@ -63,6 +66,19 @@ struct HummingbirdTests {
             token.claims.subject.path == "/\(context.parameters.get("owner") ?? "")"
         }.get("owners/:owner", use: handle)
         router.get("forgotten", use: handle)
+        router.requireScopes(all: "payments:create").get("stream") { request, _ in
+            let gate = self.gate
+            let isIdle = request.uri.queryParameters["idle"] != nil
+            return Response(
+                status: .ok,
+                body: ResponseBody { writer in
+                    try await writer.write(ByteBuffer(string: "first"))
+                    for await isOpen in gate.updates() where isOpen && !isIdle { break }
+                    try Task.checkCancellation()
+                    try await writer.write(ByteBuffer(string: "second"))
+                    try await writer.finish(nil)
+                })
+        }
         return router
     }
 
@@ -70,6 +86,7 @@ struct HummingbirdTests {
         let status: UInt
         let challenge: String?
         let body: String
+        var retryAfter: String?
     }
 
     /// Calls with the headers as they are given.
@@ -90,7 +107,8 @@ struct HummingbirdTests {
             }
             return Answer(
                 status: response.status.code, challenge: response.headers.first(name: "WWW-Authenticate"),
-                body: String(buffer: try await response.body.collect(upTo: 1_024)))
+                body: String(buffer: try await response.body.collect(upTo: 1_024)),
+                retryAfter: response.headers.first(name: "Retry-After"))
         }
     }
 
@@ -254,7 +272,8 @@ struct HummingbirdTests {
             #expect(try await self.call("\(url)/open", authorization: [bearer]).status == 200)
             #expect(
                 try await self.call("\(url)/either", authorization: [bearer])
-                    == Answer(status: 503, challenge: nil, body: "{\"error\":\"state_too_old\"}\n"))
+                    == Answer(
+                        status: 503, challenge: nil, body: "{\"error\":\"state_too_old\"}\n", retryAfter: "5"))
             self.services.issuer.time.advance(by: .seconds(1))
             #expect(try await self.call("\(url)/open", authorization: [bearer]).status == 503)
             // Open is for what is not known, never for what is wrong.
@@ -347,6 +366,75 @@ struct HummingbirdTests {
         #expect(report.unlisted == 0)
     }
 
+    /// What of a stream has come until its end, with a full stop if that was a right one; `change` is made after the first
+    /// part.
+    private func stream(
+        _ url: String, _ bearer: String, _ change: @Sendable () async throws -> Void
+    ) async throws -> String {
+        try await withSPIFFEHTTPClient(
+            source: self.services.orders, policy: .memberOf(self.services.policy)
+        ) { client async throws in
+            var request = HTTPClientRequest(url: url)
+            request.headers.add(name: "Authorization", value: bearer)
+            let response = try await client.execute(request, timeout: .seconds(30))
+            #expect(response.status == .ok)
+            var text = ""
+            do {
+                for try await part in response.body {
+                    if text.isEmpty { try await change() }
+                    text += String(buffer: part)
+                }
+                return text + "."
+            } catch {
+                return text
+            }
+        }
+    }
+
+    @Test("a stream ends before its next part when its token has expired or was revoked, and else goes on")
+    func streamEnds() async throws {
+        let issuer = self.services.issuer
+        let bearer = "Bearer " + (try issuer.token())
+        try await self.withServer { url async throws in
+            let whole = try await self.stream("\(url)/stream", bearer) { self.gate.publish(true) }
+            #expect(whole == "firstsecond.")
+            self.gate.publish(false)
+            let revoked = try await self.stream("\(url)/stream", bearer) {
+                try issuer.publish([issuer.revocation(.key("at-1"))])
+                self.gate.publish(true)
+            }
+            #expect(revoked == "first")
+            #expect(self.services.audit.events.values.last?.reason == "access_token.revoked")
+            try issuer.publish()
+            self.gate.publish(false)
+            let expired = try await self.stream("\(url)/stream", bearer) {
+                issuer.time.set(to: issuer.time.now.addingTimeInterval(600))
+                try issuer.publish()
+                self.gate.publish(true)
+            }
+            #expect(expired == "first")
+            #expect(self.services.audit.events.values.last?.reason == "access_token.expired")
+        }
+    }
+
+    @Test("a stream on which nothing passes ends within a second after its token is revoked")
+    func idleStreamEnds() async throws {
+        let issuer = self.services.issuer
+        let bearer = "Bearer " + (try issuer.token())
+        try await self.withServer { url async throws in
+            let idle = try await self.stream("\(url)/stream?idle=1", bearer) {
+                try await issuer.time.waitForSleepers(1)
+                issuer.time.advance(by: .seconds(1))
+                try await issuer.time.waitForSleepers(1)
+                try issuer.publish([issuer.revocation(.token("t-1"))])
+                issuer.time.advance(by: .seconds(1))
+            }
+            #expect(idle == "first")
+        }
+        #expect(self.services.audit.events.values.map(\.decision) == [.accepted, .refused])
+        #expect(self.services.audit.events.values.last?.reason == "access_token.revoked")
+    }
+
     @Test("a client sends the token of its service, whatever the request says")
     func client() async throws {
         let token = try self.services.issuer.token()
@@ -403,6 +491,32 @@ struct HummingbirdTests {
         #expect(events.count == 240)
         #expect(events.allSatisfy { $0.decision == .accepted && $0.claims?.certificateSHA256 != nil })
         #expect(Set(events.compactMap { $0.claims?.certificateSHA256 }).count >= 6)
+    }
+
+    @Test("after 401 invalid_token the next request brings another token, and after 403 it does not")
+    func refusedToken() async throws {
+        let issuer = self.services.issuer
+        let tokens = TokenSource(
+            issuer: ListedTokenIssuer(
+                try issuer.token(id: "t-1"), try issuer.token(scope: "none", id: "t-2"), try issuer.token(id: "t-3"),
+                time: issuer.time),
+            instants: issuer.time.instants
+        ) { SystemRandomNumberGenerator() }
+        try issuer.publish([issuer.revocation(.token("t-1"))])
+        let request = TokenRequest(audience: TestIssuer.payments)
+        try await self.withServer { url async throws in
+            try await withSPIFFEHTTPClient(
+                source: self.services.orders, policy: .memberOf(self.services.policy)
+            ) { client async throws in
+                let client = AuthorizedHTTPClient(client, tokens: tokens, for: request)
+                for status in [401, 403, 403] as [UInt] {
+                    let request = HTTPClientRequest(url: "\(url)/either")
+                    let answer = try await client.execute(request, timeout: .seconds(10))
+                    #expect(answer.status.code == status)
+                }
+            }
+        }
+        #expect(self.services.audit.events.values.map(\.claims?.tokenID) == ["t-1", "t-2", "t-2"])
     }
 }
 

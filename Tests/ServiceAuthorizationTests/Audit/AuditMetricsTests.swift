@@ -47,6 +47,9 @@ struct AuditMetricsTests {
         #expect(
             try total(
                 "signet_authorization_unauthorized_total", [("iss", TestIssuer.issuer), ("kid", "at-1")]) == 1)
+        #expect(
+            try total(
+                "signet_authorization_unauthorized_total", [("iss", TestIssuer.issuer), ("kid", "unknown")]) == 1)
         #expect(try total("signet_authorization_repeated_total", []) == 1)
         #expect(metrics.counters.count { $0.label == calls } == 2)
         #expect(try metrics.expectTimer("signet_authorization_validation_seconds").values.count == 4)
@@ -110,5 +113,29 @@ struct AuditMetricsTests {
         let known = try metrics.expectGauge("signet_token_state_known_at_seconds")
         #expect(known.lastValue == now.timeIntervalSince1970 - 2)
         #expect(try metrics.expectCounter("signet_token_state_failures_total").totalValue == 1)
+    }
+
+    @Test("401s alone are counted as such; what passes although the state is too old is counted by route")
+    func statuses() throws {
+        let services = try TestServices()
+        let metrics = TestMetrics()
+        let validator = TokenValidator(
+            rules: services.validator.rules, state: services.issuer, maxStaleness: .seconds(30),
+            audit: AuditMetrics(factory: metrics), instants: services.issuer.time.instants)
+        let create = ScopeRequirement.all(ScopeSet(literal: ["payments:create"]))
+        func call(_ scope: String = "payments:create", by rule: RouteRule, as id: String = TestIssuer.orders) throws {
+            let token = try services.issuer.token(scope: scope)
+            _ = try? validator.validate(
+                authorization: ["Bearer " + token], from: TestIssuer.peer(id), by: rule, route: "r")
+        }
+        // 403, 401 that is only observed, and 503.
+        try call("other", by: RouteRule(create))
+        try call(by: RouteRule(create, mode: .observe), as: "spiffe://example.org/thief")
+        services.issuer.time.advance(by: .seconds(31))
+        try call(by: RouteRule(create))
+        #expect(metrics.counters.allSatisfy { $0.label != "signet_authorization_unauthorized_total" })
+        #expect(metrics.counters.allSatisfy { $0.label != "signet_authorization_stale_total" })
+        try call(by: RouteRule(create, whenStale: .accept(upTo: .seconds(60))))
+        #expect(try metrics.expectCounter("signet_authorization_stale_total", [("route", "r")]).totalValue == 1)
     }
 }
