@@ -13,14 +13,17 @@ struct SignetDemoService: AsyncParsableCommand {
             rotation. serve and call speak one line each way over mutual TLS, on a new connection for every call; \
             serve-api and call-api speak HTTP with access tokens. They end with a summary in JSON.
 
+            LOG_LEVEL, from trace to critical, says how much is logged on standard error; by default it is warning.
+
             Exit status: 0 done, 1 a call failed, 2 wrong usage, 3 the Workload API has no identity for this process.
             """,
         subcommands: [ServeCommand.self, CallCommand.self, ServeAPICommand.self, CallAPICommand.self])
 
     static func main() async {
+        let level = ProcessInfo.processInfo.environment["LOG_LEVEL"].flatMap { Logger.Level(rawValue: $0) }
         LoggingSystem.bootstrap { label in
             var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = .warning
+            handler.logLevel = level ?? .warning
             return handler
         }
         do {

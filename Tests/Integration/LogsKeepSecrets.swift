@@ -53,6 +53,53 @@ struct LogsKeepSecrets {
         }
     }
 
+    @Test("a service that judges tokens and callers that bring right and wrong ones write none of them")
+    func services() async throws {
+        let deployment = try Deployment(
+            server: Self.loud.merging(["oauth": TokenServices.oauth]) { $1 }, agent: Self.loud)
+        let services = TokenServices(deployment: deployment, environment: ["LOG_LEVEL": "trace"])
+        let server = try await deployment.startServer()
+        let agent = try await deployment.startAgent()
+        let names = ["orders", "refunds"]
+        try await services.registerPayments(callers: names)
+        let (payments, port) = try await services.startPayments(callers: names)
+        let leaked = deployment.directory.path("leaked")
+        var written: [String: [UInt8]] = [:]
+        func call(_ name: String, _ arguments: String..., log: String) async throws {
+            let caller = try services.call(name, port: port, arguments, log: log)
+            #expect(await caller.waitForEnd() == 0, "\(caller.log)")
+            written[log] = await caller.everythingWritten()
+        }
+        try await call("orders", "--leak-token", leaked, log: "accepted")
+        let token = String(decoding: try deployment.directory.read("leaked"), as: UTF8.self)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let parts = token.split(separator: ".")
+        try #require(parts.count == 3)
+        let signature = String(parts[2].reversed())
+        let changed = try deployment.directory.write(
+            Array("\(parts[0]).\(parts[1]).\(signature)\n".utf8), to: "changed")
+        try await call("refunds", "--token-file", leaked, "--expect", "401", log: "of another")
+        try await call("orders", "--token-file", changed, "--expect", "401", log: "changed")
+        try await call("orders", "--scope", "payments:none", "--expect", "0", log: "without a grant")
+        try await call("orders", "--scope", "payments:read", "--expect", "403", log: "without the scope")
+        #expect(await payments.stop() == 0)
+        #expect(await agent.stop() == 0)
+        #expect(await server.stop() == 0)
+        written["payments"] = await payments.everythingWritten()
+        written["agent"] = await agent.everythingWritten()
+        written["server"] = await server.everythingWritten()
+        written["audit file"] = try deployment.directory.read("server-data/audit.jsonl")
+        let decisions = String(decoding: written["payments"] ?? [], as: UTF8.self)
+        for decision in ["accepted jti", "peer_mismatch", "access_token.token", "insufficient_scope", " debug "] {
+            #expect(decisions.contains(decision), "\(decision)")
+        }
+        let scan = SecretScan(secrets: [
+            .init(name: "a signature", bytes: Array(parts[2].utf8)),
+            .init(name: "a changed signature", bytes: Array(signature.utf8)),
+        ])
+        for (name, log) in written { #expect(scan.findings(in: log) == [], "written by \(name)") }
+    }
+
     /// Has an SVID of every kind issued, fetched and validated, and returns what is secret of them.
     private func issue(_ deployment: Deployment) async throws -> [SecretScan.Secret] {
         let folder = deployment.directory.path("svids")
