@@ -23,18 +23,35 @@ extension JWTSVID {
     public static func validate(
         _ token: String, audience: String, bundles: TrustBundles, now: Date, leeway: Duration = .zero
     ) throws(JWTSVIDError) -> JWTSVID {
+        try self.checkArguments(audience: audience, leeway: leeway)
+        let svid = try self.verify(token, bundles: bundles).svid
+        try svid.check(audience: audience, now: now, leeway: leeway)
+        return svid
+    }
+
+    /// What must hold of a call whatever the token is.
+    static func checkArguments(audience: String, leeway: Duration) throws(JWTSVIDError) {
         guard (.zero...self.maxLeeway).contains(leeway) else { throw .leewayOutOfRange(leeway) }
         guard !audience.isEmpty else { throw .noExpectedAudience }
-        let claims = try UnverifiedJWTSVID(token).verify(with: bundles)
-        let svid = try JWTSVID(claims: claims, token: token, hint: "")
-        guard svid.audience.contains(where: { $0.utf8.elementsEqual(audience.utf8) }) else {
+    }
+
+    /// Judges everything but audience and time, which depend on the call; tells also whose key signed.
+    static func verify(
+        _ token: String, bundles: TrustBundles
+    ) throws(JWTSVIDError) -> (svid: JWTSVID, authority: JWTAuthority) {
+        let (claims, authority) = try UnverifiedJWTSVID(token).verify(with: bundles)
+        return (try JWTSVID(claims: claims, token: token, hint: ""), authority)
+    }
+
+    /// Judges audience and time.
+    func check(audience: String, now: Date, leeway: Duration) throws(JWTSVIDError) {
+        guard self.audience.contains(where: { $0.utf8.elementsEqual(audience.utf8) }) else {
             throw .audienceMismatch(expected: audience)
         }
         let leewaySeconds = leeway / .seconds(1)
-        guard now < svid.expiresAt.addingTimeInterval(leewaySeconds) else { throw .expired(svid.expiresAt) }
-        if let notBefore = try JWTSVIDClaims.date("nbf", of: claims) {
+        guard now < self.expiresAt.addingTimeInterval(leewaySeconds) else { throw .expired(self.expiresAt) }
+        if let notBefore = try JWTSVIDClaims.date("nbf", of: self.claims) {
             guard notBefore.addingTimeInterval(-leewaySeconds) <= now else { throw .notYetValid(notBefore) }
         }
-        return svid
     }
 }

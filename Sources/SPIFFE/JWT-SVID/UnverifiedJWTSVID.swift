@@ -19,7 +19,9 @@ struct UnverifiedJWTSVID {
 
     /// Checks the signature with the key of the token's `kid`, or, since `kid` may be left out (JWT-SVID §2.2), with all
     /// keys of the token's algorithm; only keys of the token's own trust domain count.
-    func verify(with bundles: TrustBundles) throws(JWTSVIDError) -> JSONObject {
+    ///
+    /// - Returns: The claims, and the authority whose key signed them.
+    func verify(with bundles: TrustBundles) throws(JWTSVIDError) -> (claims: JSONObject, authority: JWTAuthority) {
         let trustDomain = self.claimedTrustDomain
         guard let bundle = bundles[trustDomain] else { throw .unknownTrustDomain(trustDomain) }
         guard !bundle.jwtAuthorities.isEmpty else { throw .noJWTAuthorities(trustDomain) }
@@ -27,13 +29,13 @@ struct UnverifiedJWTSVID {
             guard let authority = bundle.jwtAuthority(keyID: keyID) else {
                 throw .unknownKeyID(Self.shown(keyID), trustDomain)
             }
-            do { return try self.jwt.verify(with: authority.publicKey) } catch { throw .token(error) }
+            do { return (try self.jwt.verify(with: authority.publicKey), authority) } catch { throw .token(error) }
         }
         let candidates = bundle.jwtAuthorities.lazy
             .filter { $0.publicKey.supportedAlgorithms.contains(self.jwt.algorithm) }
             .prefix(JWTSVID.maxAuthoritiesTried)
         for authority in candidates {
-            if let claims = try? self.jwt.verify(with: authority.publicKey) { return claims }
+            if let claims = try? self.jwt.verify(with: authority.publicKey) { return (claims, authority) }
         }
         throw .noMatchingAuthority(trustDomain)
     }

@@ -1,5 +1,6 @@
 public import AccessTokens
 import FoundationEssentials
+import JOSE
 package import Rotation
 import Synchronization
 
@@ -178,7 +179,7 @@ public final class TokenValidator: Sendable {
         _ token: String, peer: TokenPeer, state: TokenState, _ judgement: inout Judgement
     ) throws(AccessTokenError) -> AccessToken {
         let now = judgement.time
-        let key = ValidatedTokens.Key(token)
+        let key = RecentlySeen.Key(token)
         if let known = self.kept.withLock({ $0.find(key, now: now) }) {
             judgement.isRepeated = true
             judgement.keyID = known.keyID
