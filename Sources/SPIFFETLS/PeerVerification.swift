@@ -1,9 +1,7 @@
 import FoundationEssentials
 package import NIOSSL
 import SPIFFE
-import SwiftASN1
 import Synchronization
-import X509
 
 /// The one place where a peer's certificates become a verified SPIFFE ID.
 ///
@@ -14,12 +12,14 @@ struct PeerVerification: Sendable {
     let revokedPeers: RevokedPeers?
     let now: @Sendable () -> Date
     let bundles: @Sendable () throws -> TrustBundles
-    let chains = PresentedChains()
+    let validator = X509SVIDValidator()
+    /// Nil where no session is ever resumed.
+    let chains: PresentedChains?
 
     /// Validates the chain a peer presented in a full handshake, leaf first, and applies the policy.
     func verify(_ presented: [NIOSSLCertificate]) throws(SPIFFETLSError) -> VerifiedX509SVID {
         let peer = try self.validate(presented)
-        self.chains.remember(presented)
+        self.chains?.remember(presented)
         return peer
     }
 
@@ -28,24 +28,22 @@ struct PeerVerification: Sendable {
     /// The intermediates are those the peer presented in its full handshake, as long as they are remembered; without
     /// them a leaf below an intermediate is refused, and the peer must make a full handshake.
     func verifyResumed(_ leaf: NIOSSLCertificate) throws(SPIFFETLSError) -> VerifiedX509SVID {
-        try self.validate(self.chains.chain(of: leaf))
+        try self.validate(self.chains?.chain(of: leaf) ?? [leaf])
     }
 
     private func validate(_ presented: [NIOSSLCertificate]) throws(SPIFFETLSError) -> VerifiedX509SVID {
         let bundles: TrustBundles
         do { bundles = try self.bundles() } catch { throw .trustBundlesUnavailable }
 
-        let chain: [Certificate]
-        do {
-            chain = try presented.map { try Certificate(received: $0.toDERBytes()) }
-        } catch {
-            throw .peerCertificateUnreadable
-        }
+        let chain: [[UInt8]]
+        do { chain = try presented.map { try $0.toDERBytes() } } catch { throw .peerCertificateUnreadable }
         guard !chain.isEmpty else { throw .peerCertificateMissing }
 
         let peer: VerifiedX509SVID
         do {
-            peer = try VerifiedX509SVID.validate(chain, bundles: bundles, now: self.now())
+            peer = try self.validator.validate(chain, bundles: bundles, now: self.now()).peer
+        } catch .malformedCertificate(let position) where position < chain.count {
+            throw .peerCertificateUnreadable
         } catch {
             throw .untrustedPeer(error)
         }

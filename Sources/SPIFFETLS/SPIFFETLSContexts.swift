@@ -109,12 +109,12 @@ public final class SPIFFETLSContexts: Sendable {
             onRefused: onRefusedIdentity)
         self.serverContext = server
         self.clientContext = client
-        self.serverVerification = PeerVerification(policy: policy, revokedPeers: revokedPeers, now: now) {
-            try Self.bundles(of: identity, in: server)
-        }
-        self.clientVerification = PeerVerification(policy: policy, revokedPeers: revokedPeers, now: now) {
-            try Self.bundles(of: identity, in: client)
-        }
+        self.serverVerification = PeerVerification(
+            policy: policy, revokedPeers: revokedPeers, now: now,
+            bundles: { try Self.bundles(of: identity, in: server) }, chains: PresentedChains())
+        self.clientVerification = PeerVerification(
+            policy: policy, revokedPeers: revokedPeers, now: now,
+            bundles: { try Self.bundles(of: identity, in: client) }, chains: nil)
     }
 
     /// Handlers for one accepted connection, in the order in which they are added, at the head of its pipeline.

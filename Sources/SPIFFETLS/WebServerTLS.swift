@@ -30,9 +30,9 @@ package final class WebServerTLS: Sendable {
         let options = TLSOptions(minimumVersion: minimumVersion, applicationProtocols: applicationProtocols)
         self.options = options
         self.connectionAge = connectionAge
-        self.verification = PeerVerification(policy: policy, revokedPeers: nil, now: now) {
-            try source.current().bundles
-        }
+        self.verification = PeerVerification(
+            policy: policy, revokedPeers: nil, now: now, bundles: { try source.current().bundles },
+            chains: PresentedChains())
         self.context = Mutex(try Self.context(options, certificateChainPEM, privateKeyPEM))
     }
 

@@ -32,8 +32,8 @@ extension Certificate {
     /// a string of whole bytes.
     ///
     /// Neither is looked at when a certificate is parsed; what is not signed could be changed by anyone.
-    var isSignatureConsistent: Bool {
-        guard let whole = DERElement(startOf: self.derBytes[...]) else { return false }
+    static func isSignatureConsistent(_ der: [UInt8]) -> Bool {
+        guard let whole = DERElement(startOf: der[...]) else { return false }
         let parts = Array(DERElement.elements(in: whole.content))
         // Before it come the version and the serial number, which are no sequences.
         let signed = parts.first.flatMap { tbsCertificate in

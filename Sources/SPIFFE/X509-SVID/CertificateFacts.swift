@@ -17,9 +17,12 @@ struct CertificateFacts {
     let nameForms: Set<GeneralNameForm>
     let nameConstraints: URINameConstraints?
 
+    /// - Parameter isConsistent: Whether the consistency of the signature was checked when the certificate arrived.
     /// - Throws: `.malformedCertificate`, `.malformedExtension`.
-    init(_ certificate: Certificate, position: Int) throws(X509SVIDError) {
-        guard certificate.isSignatureConsistent else { throw .malformedCertificate(position: position) }
+    init(_ certificate: Certificate, position: Int, isConsistent: Bool = false) throws(X509SVIDError) {
+        guard isConsistent || Certificate.isSignatureConsistent(certificate.derBytes) else {
+            throw .malformedCertificate(position: position)
+        }
         let extensions = certificate.extensions
         self.certificate = certificate
         self.basicConstraints = try Self.read(.X509ExtensionID.basicConstraints, extensions, position) {

@@ -5,7 +5,7 @@ import X509
 /// A path whose names and signatures fit together, the leaf first and an authority last, and the rules of RFC 5280 §6.1.3
 /// and §6.1.4 that it must satisfy.
 struct CertificationPath {
-    private let certificates: [CertificateFacts]
+    let certificates: [CertificateFacts]
 
     /// The extensions that are judged, or say nothing about validity; every other that is critical is fatal.
     private static let understoodExtensions: Set<ASN1ObjectIdentifier> = [

@@ -12,6 +12,8 @@ struct CertificationPathSearch {
     private let intermediates: [Certificate]
     private let authorities: [Certificate]
     private let now: Date
+    /// Whether the consistency of the intermediates' signatures was checked when they arrived.
+    private let areConsistent: Bool
     private var signatureChecks = 0
     /// How many of them were with the key of a certificate that the peer sent.
     private var intermediateChecks = 0
@@ -27,15 +29,16 @@ struct CertificationPathSearch {
         .sha256WithRSAEncryption, .sha384WithRSAEncryption, .sha512WithRSAEncryption, .ed25519,
     ]
 
-    init(intermediates: [Certificate], authorities: [Certificate], now: Date) {
+    init(intermediates: [Certificate], authorities: [Certificate], now: Date, areConsistent: Bool) {
         self.intermediates = intermediates
         self.authorities = authorities
         self.now = now
+        self.areConsistent = areConsistent
     }
 
     /// The first path that satisfies every rule: the leaf first, an authority last.
-    mutating func path(from leaf: CertificateFacts) throws(X509SVIDError) -> [Certificate] {
-        if let path = try self.extended([leaf], above: leaf.certificate) { return path.map(\.certificate) }
+    mutating func path(from leaf: CertificateFacts) throws(X509SVIDError) -> CertificationPath {
+        if let path = try self.extended([leaf], above: leaf.certificate) { return CertificationPath(path) }
         throw self.fault?.error ?? .noTrustedIssuer(position: 0)
     }
 
@@ -69,7 +72,9 @@ struct CertificationPathSearch {
             self.intermediateChecks += 1
             guard try self.isSigned(child, by: issuer, position: position) else { continue }
             let facts: CertificateFacts
-            do { facts = try CertificateFacts(issuer, position: path.count) } catch {
+            do {
+                facts = try CertificateFacts(issuer, position: path.count, isConsistent: self.areConsistent)
+            } catch {
                 self.note(error, .signatureValid)
                 continue
             }

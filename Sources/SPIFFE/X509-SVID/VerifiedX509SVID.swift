@@ -55,16 +55,27 @@ public struct VerifiedX509SVID: Hashable, Sendable {
     public static func validate(
         _ chain: [Certificate], bundles: TrustBundles, now: Date
     ) throws(X509SVIDError) -> VerifiedX509SVID {
+        try self.validate(chain, areConsistent: false, bundles: bundles, now: now).peer
+    }
+
+    /// Validates a chain, and tells the path that was found beside the identity.
+    ///
+    /// - Parameter areConsistent: Whether the consistency of the signatures was checked when the chain arrived.
+    static func validate(
+        _ chain: [Certificate], areConsistent: Bool, bundles: TrustBundles, now: Date
+    ) throws(X509SVIDError) -> (peer: VerifiedX509SVID, path: CertificationPath) {
         guard let leaf = chain.first else { throw .emptyChain }
         guard chain.count <= self.maxChainLength else { throw .chainTooLong(count: chain.count) }
-        let facts = try CertificateFacts(leaf, position: 0)
+        let facts = try CertificateFacts(leaf, position: 0, isConsistent: areConsistent)
         let id = try facts.checkLeaf()
         guard let bundle = bundles[id.trustDomain] else { throw .unknownTrustDomain(id.trustDomain) }
         guard !bundle.x509Authorities.isEmpty else { throw .noX509Authorities(id.trustDomain) }
 
         var search = CertificationPathSearch(
-            intermediates: Array(chain.dropFirst()), authorities: bundle.x509Authorities, now: now)
-        return VerifiedX509SVID(id: id, path: try search.path(from: facts), leaf: leaf)
+            intermediates: Array(chain.dropFirst()), authorities: bundle.x509Authorities, now: now,
+            areConsistent: areConsistent)
+        let path = try search.path(from: facts)
+        return (VerifiedX509SVID(id: id, path: path.certificates.map(\.certificate), leaf: leaf), path)
     }
 
     private init(id: SPIFFEID, path: [Certificate], leaf: Certificate) {

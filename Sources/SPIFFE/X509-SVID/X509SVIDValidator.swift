@@ -1,0 +1,73 @@
+package import FoundationEssentials
+import JOSE
+import Synchronization
+import X509
+
+/// Validates chains as ``VerifiedX509SVID/validate(_:bundles:now:)`` does, and keeps the paths that were valid.
+///
+/// A peer that comes again with the same chain, byte for byte, costs a hash instead of signatures. The rules that depend
+/// on the moment are judged at every call: the validity periods of the whole path, and whether its authority is in the
+/// bundle of the trust domain. Where one of them does not hold the chain is validated anew, as there may be another path.
+package final class X509SVIDValidator: Sendable {
+    /// How many paths are kept.
+    package static let maxKeptPaths = 512
+
+    /// A path whose signatures are valid.
+    private struct Known {
+        let peer: VerifiedX509SVID
+        let path: CertificationPath
+
+        /// Whether everything that may have changed since the signatures were checked still holds.
+        func isValid(bundles: TrustBundles, now: Date) -> Bool {
+            guard let authority = self.path.certificates.last?.certificate,
+                bundles[self.peer.id.trustDomain]?.x509Authorities.contains(authority) == true
+            else { return false }
+            do { try self.path.validate(now: now) } catch { return false }
+            return true
+        }
+    }
+
+    private struct State {
+        var recent: RecentlySeen
+        /// By the position that `recent` tells.
+        var known: [Known] = []
+    }
+
+    private let state: Mutex<State>
+
+    package init(maxKeptPaths: Int = X509SVIDValidator.maxKeptPaths) {
+        self.state = Mutex(State(recent: RecentlySeen(capacity: maxKeptPaths)))
+    }
+
+    /// How many paths are kept now.
+    package var keptCount: Int { self.state.withLock { $0.recent.count } }
+
+    /// Validates a chain of DER certificates, the leaf first.
+    ///
+    /// - Returns: The peer, and whether its signatures had been checked before.
+    /// - Throws: ``X509SVIDError``; `.malformedCertificate` for bytes that are no certificate.
+    package func validate(
+        _ presented: [[UInt8]], bundles: TrustBundles, now: Date
+    ) throws(X509SVIDError) -> (peer: VerifiedX509SVID, isRepeated: Bool) {
+        let key = RecentlySeen.Key(parts: presented)
+        let known = self.state.withLock { state in
+            state.recent.position(of: key, now: now).map { state.known[$0] }
+        }
+        if let known, known.isValid(bundles: bundles, now: now) { return (known.peer, true) }
+        guard presented.count <= VerifiedX509SVID.maxChainLength else { throw .chainTooLong(count: presented.count) }
+        var chain: [Certificate] = []
+        for (position, der) in presented.enumerated() {
+            guard let certificate = try? Certificate(received: der), Certificate.isSignatureConsistent(der) else {
+                throw .malformedCertificate(position: position)
+            }
+            chain.append(certificate)
+        }
+        let (peer, path) = try VerifiedX509SVID.validate(chain, areConsistent: true, bundles: bundles, now: now)
+        self.state.withLock { state in
+            let position = state.recent.insert(key, keptUntil: peer.notAfter)
+            let known = Known(peer: peer, path: path)
+            if position < state.known.count { state.known[position] = known } else { state.known.append(known) }
+        }
+        return (peer, false)
+    }
+}
