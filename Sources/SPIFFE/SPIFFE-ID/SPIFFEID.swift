@@ -19,8 +19,10 @@ public struct SPIFFEID: Hashable, Sendable {
     public init(parsing bytes: some Collection<UInt8>) throws(SPIFFEIDError) {
         let count = bytes.count
         guard count <= Self.maxBytes else { throw .tooLong(bytes: count) }
-        guard bytes.starts(with: SPIFFEIDGrammar.prefix) else { throw .wrongScheme }
-        let rest = Array(bytes.dropFirst(SPIFFEIDGrammar.prefix.count))
+        // All of it: copying a part of a string's bytes goes byte by byte.
+        let all = Array(bytes)
+        guard all.starts(with: SPIFFEIDGrammar.prefix) else { throw .wrongScheme }
+        let rest = all[SPIFFEIDGrammar.prefix.count...]
         let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
         try SPIFFEIDGrammar.checkTrustDomain(rest[..<end])
         try SPIFFEIDGrammar.checkPath(rest[end...])
