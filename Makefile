@@ -38,7 +38,7 @@ fuzz: packages ## Feed the parsers input made to break them (SECONDS=60 each, TA
 bench: build ## Measure, beside the aims (BENCH='--only push --output json' passes options)
 	@Tests/Checks/packages.sh $(BENCH_PACKAGES)
 	$(SWIFT) build -c $(CONFIGURATION) --product signet-bench
-	$(SWIFT) build -c $(CONFIGURATION) --product signet-bench-tokens
+	$(SWIFT) build -c $(CONFIGURATION) --product signet-bench-libraries
 	Tests/Bench/build.sh
 	@$(BIN)/signet-bench --client .build/bench/signet-bench-client $(BENCH)
 

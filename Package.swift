@@ -69,7 +69,7 @@ let package = Package(
     products: [
         .executable(name: "signet", targets: ["signet"]),
         .executable(name: "signet-bench", targets: ["signet-bench"]),
-        .executable(name: "signet-bench-tokens", targets: ["signet-bench-tokens"]),
+        .executable(name: "signet-bench-libraries", targets: ["signet-bench-libraries"]),
         .executable(name: "signet-example-services", targets: ["signet-example-services"]),
         .executable(name: "signet-fuzz", targets: ["signet-fuzz"]),
         .executable(name: "signet-sdk-harness", targets: ["signet-sdk-harness"]),
@@ -258,11 +258,14 @@ let package = Package(
         module("ChildPrograms", ["CLinux"]),
         // What of the libraries cannot be asked from outside.
         program(
-            "signet-bench-tokens",
+            "signet-bench-libraries",
             [
-                "AccessGrants", "AccessTokens", "ControlPlaneProtos", "JOSE", "ProtoRPC", "Registration", "SPIFFE",
-                "ServiceAuthorization", "WorkloadAPI", "WorkloadAPIProtos", .argumentParser, .crypto,
-                .grpcCore, .grpcPosix, .logging, .swiftProtobuf,
+                "AccessGrants", "AccessTokens", "AuthorizationHTTPClient", "AuthorizationHummingbird",
+                "ControlPlaneProtos", "JOSE", "PeerTransport", "ProtoRPC", "Registration", "Rotation", "SPIFFE",
+                "SPIFFEHTTPClient", "SPIFFEHummingbird", "SPIFFETLS", "ServiceAuthorization", "TestSupport",
+                "WorkloadAPI", "WorkloadAPIProtos", .argumentParser, .asyncHTTPClient, .crypto, .grpcCore, .grpcPosix,
+                .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .nioTLS,
+                .swiftProtobuf, .x509,
             ]),
         program(
             "signet-example-services",

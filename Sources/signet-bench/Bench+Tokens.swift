@@ -26,7 +26,7 @@ extension Bench {
         let file = "\(deployment.directory)/fetch-token.bin"
         let body = try JSONDecoder().decode(
             Body.self,
-            from: try await deployment.tokenClient(
+            from: try await deployment.libraries(
                 "body", "--workload-socket", deployment.workloadSocket, "--audience", Deployment.serviceName, "--file",
                 file))
         return try await self.cost(.fetchToken, deployment) {
@@ -69,7 +69,7 @@ extension Bench {
             let again_seconds: [Double]
         }
         try await self.begin(.issueToken)
-        let found = try JSONDecoder().decode(Found.self, from: try await deployment.tokenClient("operations"))
+        let found = try JSONDecoder().decode(Found.self, from: try await deployment.libraries("operations"))
         let microseconds = { Statistics.median($0) * 1_000_000 }
         let text = { (seconds: [Double]) in "\(microseconds(seconds).text(decimals: 1)) us" }
         return [
@@ -91,7 +91,7 @@ extension Bench {
             let bytes: Double
         }
         try await self.begin(.validatorMemory)
-        let found = try JSONDecoder().decode(Found.self, from: try await deployment.tokenClient("memory"))
+        let found = try JSONDecoder().decode(Found.self, from: try await deployment.libraries("memory"))
         return Finding(
             .validatorMemory, value: found.bytes / 1_000_000,
             measured: "\((found.bytes / Double(found.tokens)).text(decimals: 0)) bytes a token")
@@ -105,7 +105,7 @@ extension Bench {
         let before = try await self.syncMilliseconds(deployment)
         let found = try JSONDecoder().decode(
             Found.self,
-            from: try await deployment.tokenClient(
+            from: try await deployment.libraries(
                 "revocations", "--admin-socket", deployment.adminSocket, "--workload-socket",
                 deployment.workloadSocket, "--validators", "\(Self.validatorCount)", "--count",
                 "\(Self.revocationCount)"))

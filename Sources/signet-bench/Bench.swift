@@ -24,6 +24,8 @@ struct Bench: Sendable {
         }
         findings += try await self.measured(Set(Figure.rates), self.rates)
         findings += try await self.measured(Set(Figure.ofTokens), self.tokens)
+        findings += try await self.measured(Set(Figure.ofLibrary), self.library)
+        findings += try await self.measured(Set(Figure.ofFleet), self.fleet)
         findings += try await self.measured([.push]) { [try await self.push($0)] }
         findings += try await self.measured([.entries, .list, .serverEntries], self.entries)
         let order = Figure.allCases

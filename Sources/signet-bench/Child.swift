@@ -6,7 +6,7 @@ struct Programs: Sendable {
     let signet: String
     let client: String
     /// What measures the libraries.
-    let tokenClient: String
+    let libraries: String
 }
 
 /// A program ended otherwise than it should have.

@@ -52,13 +52,41 @@ struct Deployment: Sendable {
     }
 
     /// Runs a command of the program that measures the libraries, and returns the JSON it wrote.
-    func tokenClient(_ arguments: String...) async throws -> Data {
-        Data(try await self.run(self.programs.tokenClient, arguments).utf8)
+    func libraries(_ arguments: String...) async throws -> Data {
+        Data(try await self.run(self.programs.libraries, arguments).utf8)
     }
 
     /// A JWT-SVID by which the workload authenticates itself at the authorization server.
     func assertion() async throws -> String {
         try await Tools(programs: self.programs, directory: self.directory).assertion()
+    }
+
+    /// Makes services known, each with an identity of this user's and a grant of one scope to all of them.
+    ///
+    /// - Parameter count: Their SPIFFE IDs are `/fleet/service-1` and so on.
+    func registerFleet(services count: Int, scope: String) async throws {
+        let tools = Tools(programs: self.programs, directory: self.directory)
+        let folder = "spiffe://\(Self.trustDomain)/fleet"
+        var policy = "owner: bench-fleet\nservices:\n"
+        for number in 1...count {
+            policy += """
+                  - name: service-\(number)
+                    spiffe_id: \(folder)/service-\(number)
+                    grants:
+                      - caller: \(folder)/*
+                        scopes: [\(scope)]
+
+                """
+        }
+        let file = "\(self.directory)/fleet.yaml"
+        try Data(policy.utf8).write(to: URL(filePath: file))
+        try await tools.apply(file)
+        for number in 1...count { try await tools.register(parent: self.agentPath, path: "/fleet/service-\(number)") }
+    }
+
+    /// The tokens that the server has issued, as its records tell.
+    func issuedTokens() throws -> [IssuedToken] {
+        try IssuedToken.all(in: String(contentsOfFile: "\(self.directory)/server-data/audit.jsonl", encoding: .utf8))
     }
 
     /// Runs a command of the Go program and returns the JSON it wrote.
@@ -130,12 +158,14 @@ private struct Tools: Sendable {
         return String(output.drop { $0.isWhitespace }.prefix { !$0.isWhitespace })
     }
 
-    func register(parent: String) async throws {
+    func register(parent: String, path: String = "/bench/workload") async throws {
         let domain = "spiffe://\(Deployment.trustDomain)"
         _ = try await self.signet(
-            "entry", "create", "--parent-id", domain + parent, "--spiffe-id", "\(domain)/bench/workload", "--selector",
+            "entry", "create", "--parent-id", domain + parent, "--spiffe-id", domain + path, "--selector",
             "unix:uid:\(geteuid())")
     }
+
+    func apply(_ file: String) async throws { _ = try await self.signet("apply", "--file", file) }
 }
 
 /// How the two programs are started, with configuration that says no more than it must.

@@ -18,6 +18,14 @@ package enum Figure: String, CaseIterable, Sendable, Encodable, ExpressibleByArg
     case validateTokenAgain = "validate-token-again"
     case validatorMemory = "validator-10000-tokens"
     case revocation
+    case parseID = "parse-spiffe-id"
+    case validateX509SVID = "validate-x509-svid"
+    case validateJWTSVID = "validate-jwt-svid"
+    case validateJWTSVIDAgain = "validate-jwt-svid-again"
+    case handshake
+    case fleetCalls = "fleet-calls"
+    case fleetHits = "fleet-hits"
+    case fleetTokens = "fleet-tokens"
     case push
     case entries
     case list
@@ -30,6 +38,12 @@ package enum Figure: String, CaseIterable, Sendable, Encodable, ExpressibleByArg
     static let ofTokens: [Figure] = [
         .fetchToken, .tokenHTTPS, .issueToken, .validateToken, .validateTokenAgain, .validatorMemory, .revocation,
     ]
+    /// What services do with the library, without asking anybody.
+    static let ofLibrary: [Figure] = [
+        .parseID, .validateX509SVID, .validateJWTSVID, .validateJWTSVIDAgain, .handshake,
+    ]
+    /// Many services that call one another.
+    static let ofFleet: [Figure] = [.fleetCalls, .fleetHits, .fleetTokens]
     /// Requests a second of the Workload API and the administrator's socket.
     static let rates = Self.allCases.filter { $0.aim.unit == .signatures && !Self.ofTokens.contains($0) }
 
@@ -49,6 +63,14 @@ package enum Figure: String, CaseIterable, Sendable, Encodable, ExpressibleByArg
         case .validateTokenAgain: "validation of a token seen before"
         case .validatorMemory: "memory of 10,000 validated tokens"
         case .revocation: "revoked -> each of 200 validators knows"
+        case .parseID: "a SPIFFE ID parsed"
+        case .validateX509SVID: "leaf, intermediate, root; in two verifications"
+        case .validateJWTSVID: "JWT-SVID, first time; in verifications alone"
+        case .validateJWTSVIDAgain: "JWT-SVID that was seen before"
+        case .handshake: "mTLS with rotation; in static ones by NIOSSL"
+        case .fleetCalls: "an authorised call among 47 services x 3"
+        case .fleetHits: "tokens that their validator had seen before"
+        case .fleetTokens: "requests for tokens at the server, each pair"
         case .push: "entry created -> an open stream has the SVID"
         case .entries: "20,000 entries in batches of 500, one parent"
         case .list: "list 20,000 entries"
@@ -76,6 +98,14 @@ package enum Figure: String, CaseIterable, Sendable, Encodable, ExpressibleByArg
         case .validateTokenAgain: Aim(.atMost, 3, .microseconds)
         case .validatorMemory: Aim(.atMost, 16, .megabytes)
         case .revocation: Aim(.atMost, 2_000, .milliseconds)
+        case .parseID: Aim(.atMost, 200, .nanoseconds)
+        case .validateX509SVID: Aim(.atMost, 1.4, .times)
+        case .validateJWTSVID: Aim(.atMost, 1.25, .times)
+        case .validateJWTSVIDAgain: Aim(.atMost, 3, .microseconds)
+        case .handshake: Aim(.atMost, 1.1, .times)
+        case .fleetCalls: Aim(.atMost, 50, .milliseconds)
+        case .fleetHits: Aim(.atLeast, 90, .percent)
+        case .fleetTokens: Aim(.atMost, 1, .times)
         case .push: Aim(.atMost, 50, .milliseconds)
         case .entries: Aim(.atLeast, 10_000, .perSecond)
         case .list: Aim(.atMost, 0.15, .seconds)
@@ -99,6 +129,8 @@ package enum Figure: String, CaseIterable, Sendable, Encodable, ExpressibleByArg
         // SPIRE has no access tokens.
         case .fetchToken, .tokenHTTPS, .issueToken, .validateToken, .validateTokenAgain, .validatorMemory, .revocation:
             ""
+        case .parseID, .validateX509SVID, .validateJWTSVID, .validateJWTSVIDAgain, .handshake: ""
+        case .fleetCalls, .fleetHits, .fleetTokens: ""
         case .push: "1.3-8.6 s"
         case .entries: "70-700/s, falling"
         case .list: "0.40 s"
@@ -128,6 +160,8 @@ package struct Aim: Sendable, Equatable {
         /// How many times the baseline.
         case times
         case microseconds
+        case nanoseconds
+        case percent
 
         package func text(_ value: Double) -> String {
             switch self {
@@ -137,6 +171,8 @@ package struct Aim: Sendable, Equatable {
             case .seconds: "\(value.text(decimals: 2)) s"
             case .times: "\(value.text(decimals: 2)) x"
             case .microseconds: "\(value.text(decimals: 1)) us"
+            case .nanoseconds: "\(value.text(decimals: 0)) ns"
+            case .percent: "\(value.text(decimals: 1)) %"
             case .megabytes: "\(value.text(decimals: 1)) MB"
             }
         }

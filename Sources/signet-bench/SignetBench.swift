@@ -23,8 +23,10 @@ struct SignetBench: AsyncParsableCommand {
             130 interrupted.
             """)
 
-    @Option(name: .customLong("only"), help: "Measure this figure; may be given more than once. Without it, all.")
-    var figures: [Figure] = []
+    @Option(
+        name: .customLong("only"),
+        help: "Measure this figure, or group of figures; may be given more than once. Without it, all.")
+    var selections: [FigureSelection] = []
 
     @Option(help: "How long each rate is measured, in seconds, after a second of warm-up.")
     var seconds: Double = 3
@@ -44,23 +46,23 @@ struct SignetBench: AsyncParsableCommand {
     @Option(help: "The Go program that Tests/Bench/build.sh builds.")
     var client: String = ".build/bench/signet-bench-client"
 
-    @Option(help: "The program that measures the libraries of access tokens.")
-    var tokenClient: String = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-        .appending(path: "signet-bench-tokens").path
+    @Option(help: "The program that links the libraries and measures them.")
+    var libraries: String = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+        .appending(path: "signet-bench-libraries").path
 
     func validate() throws {
         guard (0.5...600).contains(self.seconds) else { throw ValidationError("--seconds is from 0.5 to 600.") }
         guard (0...3_600).contains(self.patienceSeconds) else { throw ValidationError("--wait is from 0 to 3600.") }
-        for program in [self.signet, self.client, self.tokenClient]
+        for program in [self.signet, self.client, self.libraries]
         where !FileManager.default.isExecutableFile(atPath: program) {
             throw ValidationError("\(program) is missing: make bench builds it.")
         }
     }
 
     func run() async throws {
-        let figures = self.figures.isEmpty ? Figure.allCases : Figure.allCases.filter(self.figures.contains)
+        let figures = self.selections.isEmpty ? Figure.allCases : self.selections.flatMap(\.figures)
         let bench = Bench(
-            programs: Programs(signet: self.signet, client: self.client, tokenClient: self.tokenClient),
+            programs: Programs(signet: self.signet, client: self.client, libraries: self.libraries),
             seconds: self.seconds, figures: Set(figures),
             patience: .seconds(self.patienceSeconds))
         let report: Report

@@ -32,6 +32,18 @@ struct ReportTests {
         #expect(!Finding(.entries, value: 9_999).isMet)
     }
 
+    @Test("a selection is one figure or a group; every figure has a name of its own, and no group has a figure's")
+    func selections() {
+        #expect(FigureSelection(argument: "push")?.figures == [.push])
+        #expect(
+            FigureSelection(argument: "library")?.figures
+                == [.parseID, .validateX509SVID, .validateJWTSVID, .validateJWTSVIDAgain, .handshake])
+        #expect(FigureSelection(argument: "tokens")?.figures.contains(.revocation) == true)
+        #expect(FigureSelection(argument: "rates")?.figures.contains(.tokenHTTPS) == false)
+        #expect(FigureSelection(argument: "nothing") == nil)
+        #expect(Set(FigureSelection.allValueStrings).count == FigureSelection.allValueStrings.count)
+    }
+
     @Test("an aim is missed when something else does not hold")
     func failing() {
         #expect(!Finding(.agent1000, value: 1, failing: "not everyone was served within 30 s").isMet)

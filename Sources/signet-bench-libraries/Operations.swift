@@ -7,7 +7,7 @@ import ServiceAuthorization
 
 /// How long one issue and one validation take, and the signature and the verification alone.
 struct Operations: AsyncParsableCommand {
-    private static let batch = 2_000
+    private static let batch = Batch(count: 2_000)
 
     @Option(help: "How many times the whole is done; medians count.") var rounds: Int = 7
 
@@ -39,15 +39,15 @@ struct Operations: AsyncParsableCommand {
         let issuer = try Issuer(now: now)
         var found = Found()
         var tokens: [String] = []
-        found.issue_seconds = [try self.each { _ in tokens.append(try issuer.token(now: now)) }]
+        found.issue_seconds = [try self.batch.each { _ in tokens.append(try issuer.token(now: now)) }]
         // What is signed and verified alone is what the tokens are made of.
         let inputs = tokens.map { Array($0.utf8.prefix { $0 != 0x2E }) + $0.utf8.drop { $0 != 0x2E }.prefix(300) }
         var signatures: [P256.Signing.ECDSASignature] = []
-        found.sign_seconds = [try self.each { signatures.append(try issuer.key.signature(for: inputs[$0])) }]
+        found.sign_seconds = [try self.batch.each { signatures.append(try issuer.key.signature(for: inputs[$0])) }]
         let publicKey = issuer.key.publicKey
         var valid = 0
         found.verify_seconds = [
-            self.each { if publicKey.isValidSignature(signatures[$0], for: inputs[$0]) { valid += 1 } }
+            self.batch.each { if publicKey.isValidSignature(signatures[$0], for: inputs[$0]) { valid += 1 } }
         ]
         let validator = issuer.validator()
         let rule = RouteRule(.all(issuer.scopes))
@@ -55,17 +55,10 @@ struct Operations: AsyncParsableCommand {
             _ = try validator.validate(
                 authorization: ["Bearer " + tokens[index]], from: issuer.peer, by: rule, route: "POST /payments")
         }
-        found.first_seconds = [try self.each(validate)]
-        found.again_seconds = [try self.each(validate)]
-        guard valid == self.batch else { throw ValidationError("a signature was not valid") }
+        found.first_seconds = [try self.batch.each(validate)]
+        found.again_seconds = [try self.batch.each(validate)]
+        guard valid == self.batch.count else { throw ValidationError("a signature was not valid") }
         return found
-    }
-
-    /// The seconds that one of a batch takes.
-    private static func each(_ body: (Int) throws -> Void) rethrows -> Double {
-        let start = ContinuousClock.now
-        for index in 0..<self.batch { try body(index) }
-        return start.duration(to: .now).seconds / Double(self.batch)
     }
 }
 

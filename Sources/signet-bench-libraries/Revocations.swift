@@ -24,7 +24,7 @@ struct Revocations: AsyncParsableCommand {
 
     func run() async throws {
         let address = try WorkloadAPIAddress(socketPath: self.workloadSocket)
-        let logger = Logger(label: "signet-bench-tokens") { _ in SwiftLogNoOpLogHandler() }
+        let logger = Logger(label: "signet-bench-libraries") { _ in SwiftLogNoOpLogHandler() }
         let states = (0..<self.validators).map { _ in
             AgentTokenState(client: WorkloadAPIClient(address: address), logger: logger)
         }

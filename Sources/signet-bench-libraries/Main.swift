@@ -3,11 +3,13 @@ import Foundation
 
 /// What `signet-bench` measures of the libraries themselves; each command prints one JSON object.
 @main
-struct SignetBenchTokens: AsyncParsableCommand {
+struct SignetBenchLibraries: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "signet-bench-tokens",
-        abstract: "Measure access tokens for signet-bench, which starts this program and makes the table.",
-        subcommands: [Operations.self, Memory.self, Revocations.self, Body.self])
+        commandName: "signet-bench-libraries",
+        abstract: "Measure the libraries for signet-bench, which starts this program and makes the table.",
+        subcommands: [
+            SVIDs.self, Handshakes.self, Operations.self, Memory.self, Revocations.self, Body.self, Fleet.self,
+        ])
 }
 
 /// Prints what a command found.
