@@ -154,6 +154,31 @@ struct JWTSourceTests {
         }
     }
 
+    @Test("WAPI-29: a token that was asked for before the identity was withdrawn is not kept after")
+    func withdrawnMeanwhile() async throws {
+        let denial = Gate()
+        let answer = Gate()
+        self.api.jwtBundles(
+            .send(.with(["spiffe://example.org": self.authority.keySetData])), .wait(denial),
+            .fail(.permissionDenied, "gone"))
+        self.api.jwtSVID { [authority] request in
+            try await answer.wait()
+            return .with([try authority.jwtMessage(Self.web, audience: request.audience)])
+        }
+        self.api.jwtSVID { _ in throw RPCError(code: .permissionDenied, message: "no") }
+        let source = try self.makeSource()
+        try await self.following(source) {
+            try await source.waitUntilReady()
+            async let token = source.token(for: ["db"])
+            try await self.api.waitForCalls(2)
+            denial.open()
+            try await self.time.waitForSleepers(1)
+            answer.open()
+            #expect(try await token.id == id(Self.web))
+            await #expect(throws: WorkloadAPIError.permissionDenied("no")) { try await source.token(for: ["db"]) }
+        }
+    }
+
     @Test("WAPI-29: a token that is denied is withdrawn, its last one dropped")
     func denied() async throws {
         self.grant()
