@@ -21,6 +21,7 @@ demo: build ## Build, then see the main job on real processes (KEEP=1 leaves it 
 	@KEEP='$(KEEP)' BIN='$(CURDIR)/$(BIN)' Tests/Demo/run.sh
 
 test: test-packages check build-tests python ## Build, then run every test
+	Tests/Checks/documentation.sh .build/$(CONFIGURATION)
 # One after the other: tests that open a thousand sockets and tests that start processes do not mix in one process,
 # and what is measured is measured alone.
 	$(SWIFT) test -c $(CONFIGURATION) --skip-build --no-parallel

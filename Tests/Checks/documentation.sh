@@ -14,6 +14,9 @@ libraries+=" AuthorizationOAuth"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# docc gives its pages the owner of its template, which only root can where the toolchain is root's.
+cp -R "$(dirname "$(readlink -f "$(command -v docc)")")/../share/docc/render" "$work/render"
+export DOCC_HTML_DIR=$work/render
 options=(-target "$(swift -print-target-info | sed -n 's/.*"triple" *: *"\([^"]*\)".*/\1/p' | head -1)" -I "$build/Modules")
 # The C libraries that modules import.
 maps=$(find "$build/" -maxdepth 2 -name module.modulemap -path '*.build/*' -not -path '*-tool.build/*')
