@@ -162,6 +162,6 @@ private struct Tally {
 extension VerifiedX509SVID {
     /// What `--serial` names.
     var revocationTarget: Revocation.Target {
-        .certificate(TokenPeer.hexadecimal(self.chain.first.map { Array($0.serialNumber.bytes) } ?? []))
+        .certificate(self.certificateSerial)
     }
 }
