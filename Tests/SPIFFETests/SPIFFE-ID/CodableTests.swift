@@ -29,7 +29,7 @@ struct CodableTests {
             (#"{"owner":"spiffe://example.org//web","trustDomain":"example.org"}"#, "owner", .emptySegment),
             (
                 #"{"owner":"spiffe://example.org/web","trustDomain":"spiffe://example.org"}"#, "trustDomain",
-                .trustDomainByte(UInt8(ascii: ":"))
+                .port
             ),
         ] as [(String, String, SPIFFEIDError)])
     func refused(json: String, member: String, reason: SPIFFEIDError) throws {
