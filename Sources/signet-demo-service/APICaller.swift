@@ -12,7 +12,7 @@ import ServiceLifecycle
 import WorkloadAPI
 
 /// Makes the requests of ``CallAPICommand``, one after the other.
-struct APICaller: Service {
+struct APICaller: Service, CustomStringConvertible {
     /// How long a request may take.
     private static let timeout: TimeAmount = .seconds(10)
     private static let maxAnswerBytes = 65_536
@@ -23,6 +23,9 @@ struct APICaller: Service {
     let tokens: TokenSource
     let stolenToken: String?
     let answers: APIAnswers
+
+    /// Services are written to the log by whoever runs them; the token must not be.
+    var description: String { "APICaller" }
 
     init(
         command: CallAPICommand, request: HTTPClientRequest, source: X509Source, tokens: TokenSource,
