@@ -102,7 +102,9 @@ public final class TokenSource: Sendable {
     /// UNAUTHENTICATED with a reason `access_token.…`. The issuer is asked once for each token, and when the next ones are
     /// refused as well, after 1 s, 2 s … 60 s only; until there is another one, the refused one serves.
     ///
-    /// - Parameter token: As ``token(for:)`` gave it; nothing happens when there is another one already.
+    /// - Parameters:
+    ///   - token: As ``token(for:)`` gave it; nothing happens when there is another one already.
+    ///   - request: What it was asked for.
     public func refused(_ token: IssuedAccessToken, for request: TokenRequest) {
         var generator = self.makeGenerator()
         let now = self.instants.now()
