@@ -22,12 +22,10 @@ demo: build ## Build, then see the main job on real processes (KEEP=1 leaves it 
 
 test: test-packages check build-tests python ## Build, then run every test
 	Tests/Checks/documentation.sh .build/$(CONFIGURATION)
-# One after the other: tests that open a thousand sockets and tests that start processes do not mix in one process,
-# and what is measured is measured alone.
-	$(SWIFT) test -c $(CONFIGURATION) --skip-build --no-parallel
+	@SWIFT='$(SWIFT)' Tests/Checks/tests.sh $(CONFIGURATION)
 
 abuse: test-packages build-tests python ## The scenarios that can do any amount of work, in full measure (minutes)
-	SIGNET_TEST_THOROUGH=1 $(SWIFT) test -c $(CONFIGURATION) --skip-build --no-parallel --filter '^Integration\.'
+	@SIGNET_TEST_THOROUGH=1 SWIFT='$(SWIFT)' Tests/Checks/tests.sh $(CONFIGURATION) --filter '^Integration\.'
 
 # Inputs are made by what they reach in the code, so that everything is compiled once more, to count it.
 SECONDS := 60

@@ -141,8 +141,7 @@ public final class JWKSetState: TokenStateSource, Service {
                 try await self.instants.sleep(for: backoff.next(using: &generator))
                 continue
             }
-            let fraction = Double(generator.next() >> 11) * 0x1p-53
-            try await self.pause(Self.refreshInterval * (1 - 0.1 * fraction))
+            try await self.pause(Self.refreshInterval * (1 - 0.1 * generator.fraction()))
         }
     }
 
@@ -171,14 +170,11 @@ public final class JWKSetState: TokenStateSource, Service {
     /// Waits for a length of time, or for a missing key; for that not too short a time.
     private func pause(_ duration: Duration) async throws {
         try await self.instants.sleep(for: Self.unknownKeyInterval)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.instants.sleep(for: duration - Self.unknownKeyInterval) }
-            group.addTask {
+        do {
+            try await self.instants.withTimeLimit(duration - Self.unknownKeyInterval) {
                 for await isMissing in self.isKeyMissing.updates() where isMissing { return }
                 throw CancellationError()
             }
-            defer { group.cancelAll() }
-            try await group.next()
-        }
+        } catch is TimeLimitExceeded {}
     }
 }

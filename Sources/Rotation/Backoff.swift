@@ -33,8 +33,7 @@ public struct Backoff: Sendable, Hashable {
         let delay = self.upcoming
         // Compared before multiplying: the product of a long delay may not fit a Duration.
         self.upcoming = delay >= self.maximum / self.factor ? self.maximum : delay * self.factor
-        let fraction = Double(generator.next() >> 11) * 0x1p-53
-        return delay * (1 - self.jitter * fraction)
+        return delay * (1 - self.jitter * generator.fraction())
     }
 
     /// Begins again with `initial`, after a success.

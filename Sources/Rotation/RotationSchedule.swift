@@ -29,10 +29,9 @@ public enum RotationSchedule {
     public static func renewal(
         issuedAt: Date, notBefore: Date, notAfter: Date, using generator: inout some RandomNumberGenerator
     ) -> Date {
-        let fraction = Double(generator.next() >> 11) * 0x1p-53
-        return self.renewal(
+        self.renewal(
             issuedAt: issuedAt, notBefore: notBefore, notAfter: notAfter,
-            jitter: self.maximumJitter * (2 * fraction - 1))
+            jitter: self.maximumJitter * (2 * generator.fraction() - 1))
     }
 
     /// When the successor of an authority is prepared: half its life before it expires, at most 30 days.

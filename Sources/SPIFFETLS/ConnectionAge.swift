@@ -1,4 +1,5 @@
 package import NIOCore
+import Rotation
 
 /// How old an accepted connection may become, so that it does not outlive the certificates it was made with forever.
 ///
@@ -26,7 +27,7 @@ public struct ConnectionAge: Sendable, Hashable {
 
     /// When one connection is told to finish; from nine tenths of the maximum to the maximum.
     package func limit(using generator: inout some RandomNumberGenerator) -> Duration {
-        self.maximum * (1 - 0.1 * Double(generator.next() >> 11) * 0x1p-53)
+        self.maximum * (1 - 0.1 * generator.fraction())
     }
 }
 

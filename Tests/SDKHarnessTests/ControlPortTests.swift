@@ -20,92 +20,85 @@ struct ControlPortTests {
             body: RequestBody(buffer: ByteBuffer(bytes: JSON.serialize(.object(members)))))
     }
 
-    private func port(_ api: TestWorkloadAPI, _ identity: X509Source, _ tokens: JWTSource) -> ControlPort {
-        let tls = SPIFFETLSContexts(source: identity, policy: .predicate { _ in true })
-        return ControlPort(client: api.client, tokens: tokens, dialer: Dialer(tls: tls))
+    /// A harness that has its identity, and the parts that tests play with.
+    private struct Harness: Sendable {
+        let ca: TestCA
+        let api: TestWorkloadAPI
+        let identity: X509Source
+        let tokens: JWTSource
+        let port: ControlPort
     }
 
-    @Test("validates a token that comes before the JWT bundles do")
-    func earlyToken() async throws {
+    private func withHarness(_ body: @Sendable (Harness) async throws -> Void) async throws {
         let ca = try await TestCA(trustDomain: "example.org")
         try await withTestWorkloadAPI(ca) { api async throws in
             try api.grant("/harness")
             try await withX509Source(client: api.client, logger: Self.quiet) { identity async throws in
                 let tokens = JWTSource(client: api.client, logger: Self.quiet, instants: ca.time.instants)
-                let port = self.port(api, identity, tokens)
-                let token = try ca.jwtSVID("/caller", audience: ["reports"])
-                let request = self.post("/v1/jwt/validate", ["token": .string(token), "audience": "reports"])
-                async let answer = port.answer(to: request)
-                try await ca.time.waitForSleepers()
-                let following = Task { try await tokens.run() }
-                defer { following.cancel() }
-                guard case .ok(let members) = await answer else {
-                    Issue.record("refused")
-                    return
-                }
-                #expect(members["spiffe_id"]?.string == "spiffe://example.org/caller")
+                let tls = SPIFFETLSContexts(source: identity, policy: .predicate { _ in true })
+                let port = ControlPort(client: api.client, tokens: tokens, dialer: Dialer(tls: tls))
+                try await body(Harness(ca: ca, api: api, identity: identity, tokens: tokens, port: port))
             }
+        }
+    }
+
+    @Test("validates a token that comes before the JWT bundles do")
+    func earlyToken() async throws {
+        try await self.withHarness { harness async throws in
+            let token = try harness.ca.jwtSVID("/caller", audience: ["reports"])
+            let request = self.post("/v1/jwt/validate", ["token": .string(token), "audience": "reports"])
+            async let answer = harness.port.answer(to: request)
+            try await harness.ca.time.waitForSleepers()
+            let following = Task { try await harness.tokens.run() }
+            defer { following.cancel() }
+            guard case .ok(let members) = await answer else {
+                Issue.record("refused")
+                return
+            }
+            #expect(members["spiffe_id"]?.string == "spiffe://example.org/caller")
         }
     }
 
     @Test("says why the bundles do not come")
     func noBundles() async throws {
-        let ca = try await TestCA(trustDomain: "example.org")
-        try await withTestWorkloadAPI(ca) { api async throws in
-            try api.grant("/harness")
-            try await withX509Source(client: api.client, logger: Self.quiet) { identity async throws in
-                let port = self.port(
-                    api, identity, JWTSource(client: api.client, logger: Self.quiet, instants: ca.time.instants))
-                let request = self.post("/v1/jwt/validate", ["token": "e30.e30.e30", "audience": "reports"])
-                async let answer = port.answer(to: request)
-                try await ca.time.waitForSleepers()
-                ca.time.advance(by: .seconds(10))
-                guard case .failed(let reason) = await answer else {
-                    Issue.record("no failure")
-                    return
-                }
-                #expect(reason.hasPrefix("workload_api.timed_out: "))
+        try await self.withHarness { harness async throws in
+            let request = self.post("/v1/jwt/validate", ["token": "e30.e30.e30", "audience": "reports"])
+            async let answer = harness.port.answer(to: request)
+            try await harness.ca.time.waitForSleepers()
+            harness.ca.time.advance(by: .seconds(10))
+            guard case .failed(let reason) = await answer else {
+                Issue.record("no failure")
+                return
             }
+            #expect(reason.hasPrefix("workload_api.timed_out: "))
         }
     }
 
     @Test("dials nobody with an identity that was withdrawn, and says so")
     func withdrawnIdentity() async throws {
-        let ca = try await TestCA(trustDomain: "example.org")
-        try await withTestWorkloadAPI(ca) { api async throws in
-            try api.grant("/harness")
-            try await withX509Source(client: api.client, logger: Self.quiet) { identity async throws in
-                let port = self.port(
-                    api, identity, JWTSource(client: api.client, logger: Self.quiet, instants: ca.time.instants))
-                api.deny("gone")
-                for await state in identity.updates() { if case .failure = state { break } }
-                let answer = await port.answer(to: self.post("/v1/x509/dial", ["address": "127.0.0.1:1"]))
-                guard case .rejected(let reason) = answer else {
-                    Issue.record("\(answer)")
-                    return
-                }
-                #expect(reason.hasPrefix("workload_api.permission_denied: "))
+        try await self.withHarness { harness async throws in
+            harness.api.deny("gone")
+            for await state in harness.identity.updates() { if case .failure = state { break } }
+            let answer = await harness.port.answer(to: self.post("/v1/x509/dial", ["address": "127.0.0.1:1"]))
+            guard case .rejected(let reason) = answer else {
+                Issue.record("\(answer)")
+                return
             }
+            #expect(reason.hasPrefix("workload_api.permission_denied: "))
         }
     }
 
     @Test("a SPIFFE ID that is null means what an empty one does, or none")
     func nullSPIFFEID() async throws {
-        let ca = try await TestCA(trustDomain: "example.org")
-        try await withTestWorkloadAPI(ca) { api async throws in
-            try api.grant("/harness")
-            try await withX509Source(client: api.client, logger: Self.quiet) { identity async throws in
-                let port = self.port(
-                    api, identity, JWTSource(client: api.client, logger: Self.quiet, instants: ca.time.instants))
-                let audience: JSONValue = .array(["reports"])
-                for request: JSONObject in [
-                    ["audience": audience, "spiffe_id": .null], ["audience": audience, "spiffe_id": ""],
-                    ["audience": audience],
-                ] {
-                    guard case .ok = await port.answer(to: self.post("/v1/jwt/fetch", request)) else {
-                        Issue.record("refused \(request)")
-                        continue
-                    }
+        try await self.withHarness { harness async throws in
+            let audience: JSONValue = .array(["reports"])
+            for request: JSONObject in [
+                ["audience": audience, "spiffe_id": .null], ["audience": audience, "spiffe_id": ""],
+                ["audience": audience],
+            ] {
+                guard case .ok = await harness.port.answer(to: self.post("/v1/jwt/fetch", request)) else {
+                    Issue.record("refused \(request)")
+                    continue
                 }
             }
         }

@@ -95,8 +95,7 @@ package struct TokenLife: Sendable {
     package mutating func fetched(
         _ token: IssuedAccessToken, now: Date, using generator: inout some RandomNumberGenerator
     ) {
-        let fraction = Double(generator.next() >> 11) * 0x1p-53
-        let point = Self.refreshPoint + Self.jitter * (2 * fraction - 1)
+        let point = Self.refreshPoint + Self.jitter * (2 * generator.fraction() - 1)
         let life = token.expiresAt.timeIntervalSince(token.issuedAt)
         var due = token.issuedAt.addingTimeInterval(life * point)
         if life > 2 * Self.buffer { due = min(due, token.expiresAt.addingTimeInterval(-Self.buffer)) }

@@ -56,6 +56,7 @@ extension AuthorityState {
             notAfter: lifetime.expiresAt)
         return IssuedX509SVID(
             id: id, chainDER: [leaf.der], notBefore: leaf.content.notBefore, expiresAt: lifetime.expiresAt,
-            serialNumber: leaf.content.serialNumber.decimalDigits, clamped: lifetime.clamped)
+            serialNumber: leaf.content.serialNumber.decimalDigits,
+            certificateSerial: leaf.content.serialNumber.hexadecimalDigits, clamped: lifetime.clamped)
     }
 }

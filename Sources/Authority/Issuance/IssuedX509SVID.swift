@@ -10,6 +10,8 @@ package struct IssuedX509SVID: Sendable, Hashable {
     package let expiresAt: Date
     /// The serial number of the leaf in decimal digits.
     package let serialNumber: String
+    /// The same in the form in which certificates are revoked: lower-case hexadecimal without leading zeros.
+    package let certificateSerial: String
     /// Whether it expires before what was asked for, together with its authority.
     package let clamped: Bool
 }

@@ -1,5 +1,6 @@
 import AccessTokens
 import FoundationEssentials
+import Rotation
 import Synchronization
 
 /// The access tokens that the agent holds, each through its life.
@@ -31,7 +32,7 @@ final class HeldAccessTokens: Sendable {
     func step(
         _ order: AccessTokenOrder, state: TokenState?, now: Date, using generator: inout some RandomNumberGenerator
     ) -> (step: TokenLife.Step, delay: Duration) {
-        let chance = Double(generator.next() >> 11) * 0x1p-53
+        let chance = generator.fraction()
         return self.held.withLock { all in
             let count = all.count
             guard var held = all[order.key] else { return (.fetch, .zero) }

@@ -7,25 +7,8 @@ import SPIFFE
 extension AuditEvent {
     mutating func note(_ svid: IssuedX509SVID) {
         self.subject = svid.id.uri
-        self.serialNumber = Self.hexadecimal(svid.serialNumber)
+        self.serialNumber = svid.certificateSerial
         self.expiresAt = svid.expiresAt
-    }
-
-    /// A number in decimal digits in the form in which certificates are revoked.
-    static func hexadecimal(_ decimal: String) -> String {
-        var digits = decimal.utf8.map { Int($0) - 0x30 }
-        var text = ""
-        while !digits.isEmpty {
-            var remainder = 0
-            for index in digits.indices {
-                let value = remainder * 10 + digits[index]
-                digits[index] = value / 16
-                remainder = value % 16
-            }
-            text += String(remainder, radix: 16)
-            digits = Array(digits.drop { $0 == 0 })
-        }
-        return String(text.reversed())
     }
 
     mutating func note(_ svid: IssuedJWTSVID) {

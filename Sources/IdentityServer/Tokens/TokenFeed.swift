@@ -5,7 +5,6 @@ import Registration
 import Rotation
 import SPIFFE
 import Synchronization
-import X509
 
 /// What is revoked, in memory, and who follows it: every stream of an agent, for its validators.
 final class TokenFeed: Sendable {

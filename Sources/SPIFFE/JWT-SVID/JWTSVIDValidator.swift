@@ -19,20 +19,14 @@ package final class JWTSVIDValidator: Sendable {
         let authority: JWTAuthority
     }
 
-    private struct State {
-        var recent: RecentlySeen
-        /// By the position that `recent` tells.
-        var known: [Known] = []
-    }
-
-    private let state: Mutex<State>
+    private let known: Mutex<RecentlyKnown<Known>>
 
     package init(maxKeptTokens: Int = JWTSVIDValidator.maxKeptTokens) {
-        self.state = Mutex(State(recent: RecentlySeen(capacity: maxKeptTokens)))
+        self.known = Mutex(RecentlyKnown(capacity: maxKeptTokens))
     }
 
     /// How many tokens are kept now.
-    package var keptCount: Int { self.state.withLock { $0.recent.count } }
+    package var keptCount: Int { self.known.withLock { $0.count } }
 
     /// Validates a token; parameters and errors are those of ``JWTSVID/validate(_:audience:bundles:now:leeway:)``.
     ///
@@ -42,21 +36,16 @@ package final class JWTSVIDValidator: Sendable {
     ) throws(JWTSVIDError) -> (svid: JWTSVID, isRepeated: Bool) {
         try JWTSVID.checkArguments(audience: audience, leeway: leeway)
         let key = RecentlySeen.Key(token)
-        let known = self.state.withLock { state in
-            state.recent.position(of: key, now: now).map { state.known[$0] }
-        }
-        if let known, bundles[known.svid.id.trustDomain]?.hasKey(of: known.authority) == true {
+        if let known = self.known.withLock({ $0.value(of: key, now: now) }),
+            bundles[known.svid.id.trustDomain]?.hasKey(of: known.authority) == true
+        {
             try known.svid.check(audience: audience, now: now, leeway: leeway)
             return (known.svid, true)
         }
         let (svid, authority) = try JWTSVID.verify(token, bundles: bundles)
         try svid.check(audience: audience, now: now, leeway: leeway)
         let keptUntil = min(svid.expiresAt, now.addingTimeInterval(Self.keptFor / .seconds(1)))
-        self.state.withLock { state in
-            let position = state.recent.insert(key, keptUntil: keptUntil)
-            let known = Known(svid: svid, authority: authority)
-            if position < state.known.count { state.known[position] = known } else { state.known.append(known) }
-        }
+        self.known.withLock { $0.insert(Known(svid: svid, authority: authority), for: key, keptUntil: keptUntil) }
         return (svid, false)
     }
 }

@@ -27,20 +27,14 @@ package final class X509SVIDValidator: Sendable {
         }
     }
 
-    private struct State {
-        var recent: RecentlySeen
-        /// By the position that `recent` tells.
-        var known: [Known] = []
-    }
-
-    private let state: Mutex<State>
+    private let known: Mutex<RecentlyKnown<Known>>
 
     package init(maxKeptPaths: Int = X509SVIDValidator.maxKeptPaths) {
-        self.state = Mutex(State(recent: RecentlySeen(capacity: maxKeptPaths)))
+        self.known = Mutex(RecentlyKnown(capacity: maxKeptPaths))
     }
 
     /// How many paths are kept now.
-    package var keptCount: Int { self.state.withLock { $0.recent.count } }
+    package var keptCount: Int { self.known.withLock { $0.count } }
 
     /// Validates a chain of DER certificates, the leaf first.
     ///
@@ -50,10 +44,9 @@ package final class X509SVIDValidator: Sendable {
         _ presented: [[UInt8]], bundles: TrustBundles, now: Date
     ) throws(X509SVIDError) -> (peer: VerifiedX509SVID, isRepeated: Bool) {
         let key = RecentlySeen.Key(parts: presented)
-        let known = self.state.withLock { state in
-            state.recent.position(of: key, now: now).map { state.known[$0] }
+        if let known = self.known.withLock({ $0.value(of: key, now: now) }), known.isValid(bundles: bundles, now: now) {
+            return (known.peer, true)
         }
-        if let known, known.isValid(bundles: bundles, now: now) { return (known.peer, true) }
         guard presented.count <= VerifiedX509SVID.maxChainLength else { throw .chainTooLong(count: presented.count) }
         var chain: [Certificate] = []
         for (position, der) in presented.enumerated() {
@@ -63,11 +56,7 @@ package final class X509SVIDValidator: Sendable {
             chain.append(certificate)
         }
         let (peer, path) = try VerifiedX509SVID.validate(chain, areConsistent: true, bundles: bundles, now: now)
-        self.state.withLock { state in
-            let position = state.recent.insert(key, keptUntil: peer.notAfter)
-            let known = Known(peer: peer, path: path)
-            if position < state.known.count { state.known[position] = known } else { state.known.append(known) }
-        }
+        self.known.withLock { $0.insert(Known(peer: peer, path: path), for: key, keptUntil: peer.notAfter) }
         return (peer, false)
     }
 }

@@ -33,7 +33,7 @@ public final class TokenValidator: Sendable {
     private let state: any TokenStateSource
     private let audit: any AuditSink
     private let instants: Instants
-    private let kept: Mutex<ValidatedTokens>
+    private let kept: Mutex<RecentlyKnown<AccessToken>>
 
     /// - Parameters:
     ///   - rules: What this service demands of every token.
@@ -57,7 +57,7 @@ public final class TokenValidator: Sendable {
         self.maxStaleness = maxStaleness
         self.audit = audit
         self.instants = instants
-        self.kept = Mutex(ValidatedTokens(capacity: maxKeptTokens))
+        self.kept = Mutex(RecentlyKnown(capacity: maxKeptTokens))
     }
 
     /// How many validated tokens are kept now.
@@ -180,7 +180,7 @@ public final class TokenValidator: Sendable {
     ) throws(AccessTokenError) -> AccessToken {
         let now = judgement.time
         let key = RecentlySeen.Key(token)
-        if let known = self.kept.withLock({ $0.find(key, now: now) }) {
+        if let known = self.kept.withLock({ $0.value(of: key, now: now) }) {
             judgement.isRepeated = true
             judgement.keyID = known.keyID
             judgement.claims = known.claims

@@ -40,12 +40,7 @@ struct AuditRecordTests {
     @Test("an access token by the agent: issued with what it says, refused with the reason")
     func agentTokens() async throws {
         try await withControlPlane(HarnessSettings(issuer: Self.issuer)) { plane async throws in
-            let agent = try await plane.newAgent()
-            try await plane.createEntry(makeEntry("/orders", parent: agent.id.path) { $0.id = "orders" })
-            try await plane.local { client async throws in
-                _ = try await client.createService("payments")
-                _ = try await client.grant("/orders", "payments", ["payments:create"])
-            }
+            let agent = try await plane.newAgentOfOrders()
             let before = plane.audit.events.count
             let issue = { @Sendable (entry: String, scope: String) in
                 try await plane.remote(as: agent) {

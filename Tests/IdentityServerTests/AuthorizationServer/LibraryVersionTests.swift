@@ -75,12 +75,7 @@ struct LibraryVersionTests {
     @Test("by the agent a workload with an older one is PERMISSION_DENIED with what to do; another workload is served")
     func agents() async throws {
         try await withControlPlane(Self.settings) { plane async throws in
-            let agent = try await plane.newAgent()
-            try await plane.createEntry(makeEntry("/orders", parent: agent.id.path) { $0.id = "orders" })
-            try await plane.local { client async throws in
-                _ = try await client.createService("payments")
-                _ = try await client.grant("/orders", "payments", ["payments:create"])
-            }
+            let agent = try await plane.newAgentOfOrders()
             let before = plane.audit.events.count
             try await plane.remote(as: agent) { client async throws in
                 #expect(

@@ -99,6 +99,19 @@ extension ControlPlaneUnderTest {
         try await self.attest(token: self.makeToken(alias: alias))
     }
 
+    /// A new agent for a caller: the entry `orders`, the service `payments`, and a grant from one to the other.
+    func newAgentOfOrders(
+        scopes: [String] = ["payments:create"], binding: Signet_Server_V1_Binding = .identity
+    ) async throws -> TestIdentity {
+        let agent = try await self.newAgent()
+        try await self.createEntry(makeEntry("/orders", parent: agent.id.path) { $0.id = "orders" })
+        try await self.local { client async throws in
+            _ = try await client.createService("payments") { $0.binding = binding }
+            _ = try await client.grant("/orders", "payments", scopes)
+        }
+        return agent
+    }
+
     /// Renews an agent's certificate; the new one is not used yet.
     func renew(_ agent: TestIdentity) async throws -> TestIdentity {
         let key = try KeyPair.generate(.ecP256)

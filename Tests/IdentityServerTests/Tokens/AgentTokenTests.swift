@@ -21,13 +21,8 @@ struct AgentTokenTests {
         _ body: @escaping @Sendable (ControlPlaneUnderTest, TestIdentity) async throws -> Void
     ) async throws {
         try await withControlPlane(settings, time: time) { plane async throws in
-            let agent = try await plane.newAgent()
-            try await plane.createEntry(makeEntry("/orders", parent: agent.id.path) { $0.id = "orders" })
-            try await plane.local { client async throws in
-                _ = try await client.createService("payments") { $0.binding = binding }
-                _ = try await client.grant("/orders", "payments", ["payments:create", "payments:read"])
-            }
-            try await body(plane, agent)
+            let scopes = ["payments:create", "payments:read"]
+            try await body(plane, try await plane.newAgentOfOrders(scopes: scopes, binding: binding))
         }
     }
 

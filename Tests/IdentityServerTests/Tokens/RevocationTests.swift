@@ -51,11 +51,8 @@ struct RevocationTests {
     func subject() async throws {
         let time = ManualInstants()
         try await withControlPlane(Self.settings, time: time) { plane async throws in
-            let agent = try await plane.newAgent()
-            try await plane.createEntry(makeEntry("/orders", parent: agent.id.path) { $0.id = "orders" })
+            let agent = try await plane.newAgentOfOrders()
             try await plane.local { client async throws in
-                _ = try await client.createService("payments")
-                _ = try await client.grant("/orders", "payments", ["a"])
                 let revoked = try await client.revoke {
                     $0.spiffeID = "spiffe://example.org/orders"
                     $0.reason = "stolen"
@@ -102,12 +99,7 @@ struct RevocationTests {
     func keyWithoutSuccessor() async throws {
         let time = ManualInstants()
         try await withControlPlane(Self.settings, time: time) { plane async throws in
-            let agent = try await plane.newAgent()
-            try await plane.createEntry(makeEntry("/orders", parent: agent.id.path) { $0.id = "orders" })
-            try await plane.local { client async throws in
-                _ = try await client.createService("payments")
-                _ = try await client.grant("/orders", "payments", ["a"])
-            }
+            let agent = try await plane.newAgentOfOrders()
             let rotation = try #require(plane.tokenKeys)
             let first = rotation.state.current.signer.keyID
             // The revocation is stored, its consequence is not.
@@ -173,12 +165,7 @@ struct RevocationTests {
     func whileItIsWritten() async throws {
         let time = ManualInstants()
         try await withControlPlane(Self.settings, time: time) { plane async throws in
-            let agent = try await plane.newAgent()
-            try await plane.createEntry(makeEntry("/orders", parent: agent.id.path) { $0.id = "orders" })
-            try await plane.local { client async throws in
-                _ = try await client.createService("payments")
-                _ = try await client.grant("/orders", "payments", ["a"])
-            }
+            let agent = try await plane.newAgentOfOrders()
             func issue() async throws {
                 try await plane.remote(as: agent) { _ = try await $0.issue("orders", "payments", []) }
             }

@@ -90,14 +90,17 @@ class Neighbour:
         child_commands.close()
 
     def _run(self, commands):
-        times, connection, stream = [], None, 1
+        times, asked_for, connection, stream = [], None, None, 1
         while True:
             readable, _, _ = select.select([commands], [], [], 0)
             if readable:
-                if not commands.recv(1):
+                asked = commands.recv(4)
+                if not asked:
                     os._exit(0)
+                asked_for = int.from_bytes(asked, "big")
+            if asked_for is not None and len(times) >= asked_for:
                 commands.sendall(json.dumps(times).encode() + b"\n")
-                times = []
+                times, asked_for = [], None
             began = time.perf_counter()
             try:
                 # Every tenth call is the first of a new connection.
@@ -116,9 +119,9 @@ class Neighbour:
             # A client asks now and then; it is not an attack of its own.
             select.select([commands], [], [], 0.002)
 
-    def measured(self):
-        """How long each call took since this was asked last."""
-        self.commands.sendall(b"?")
+    def measured(self, at_least):
+        """How long each call took since this was asked last; waits until there were so many."""
+        self.commands.sendall(at_least.to_bytes(4, "big"))
         answer = b""
         while not answer.endswith(b"\n"):
             answer += self.commands.recv(65536)
@@ -347,8 +350,7 @@ def main():
     wrong = []
     for door in doors:
         neighbour = Neighbour(door)
-        time.sleep(amount(0.4, 3))
-        alone = neighbour.measured()
+        alone = neighbour.measured(amount(100, 1000))
         if None in alone:
             wrong.append(f"{door.name}: the client is not served even alone")
         baseline = percentile([one or 20 for one in alone], 0.99)
@@ -361,9 +363,7 @@ def main():
             began = time.monotonic()
             done = attack(door, how)
             lasted = time.monotonic() - began
-            # At least a few calls of the client belong to it.
-            time.sleep(0.02)
-            times = neighbour.measured()
+            times = neighbour.measured(3)
             served = [one for one in times if one is not None]
             beside += served
             p99 = percentile(served or [20], 0.99)
