@@ -9,7 +9,8 @@ import Synchronization
 ///
 /// The document is fetched when it is first needed, and again when it is ten minutes old; whoever needs it at the same
 /// time shares a request. While it cannot be fetched, or says what it must not, the last good one serves for a day, and
-/// the issuer is asked every thirty seconds at most. Redirections are not followed.
+/// the issuer is asked every thirty seconds at most, which holds up nobody for more than a second. Redirections are not
+/// followed.
 ///
 /// ```swift
 /// let discovery = OAuthDiscovery(issuer: "https://tokens.example.org", client: client)
@@ -25,19 +26,19 @@ public final class OAuthDiscovery: Sendable {
     public static let keptFor: Duration = .seconds(86_400)
     /// The least time between two requests while the last good document serves.
     public static let retryInterval: Duration = .seconds(30)
+    /// How long a new document is waited for while the last good one can serve.
+    public static let patience: Duration = .seconds(1)
 
     private struct State {
         var good: (metadata: OAuthIssuerMetadata, at: Date)?
         var failedAt: Date?
     }
 
-    private struct OnlyOne: Hashable {}
-
     public let issuer: String
     private let client: OAuthHTTPClient
     private let instants: Instants
     private let state = Mutex(State())
-    private let flights = SingleFlight<OnlyOne, OAuthIssuerMetadata>()
+    private let flights = SingleFlight<String, OAuthIssuerMetadata>()
 
     /// - Parameters:
     ///   - issuer: As in the `iss` of its tokens: an `https` URL, to which that of the document must be equal.
@@ -57,12 +58,13 @@ public final class OAuthDiscovery: Sendable {
     /// - Throws: ``OAuthClientError``, and what the client throws, when there is no good document that serves still.
     public func metadata() async throws -> OAuthIssuerMetadata {
         if let metadata = self.kept() { return metadata }
-        return try await self.flights.run(OnlyOne()) {
+        return try await self.flights.run(self.issuer) {
             // Somebody may have fetched it since this caller looked.
             if let metadata = self.kept() { return metadata }
             let now = self.instants.now()
             do {
-                let metadata = try await self.fetch()
+                let metadata = try await self.fetch(
+                    within: self.lastGood(now: now) == nil ? OAuthHTTPClient.timeout : Self.patience)
                 self.state.withLock { $0 = State(good: (metadata, now), failedAt: nil) }
                 return metadata
             } catch {
@@ -77,14 +79,19 @@ public final class OAuthDiscovery: Sendable {
     /// The document that serves now without a request.
     private func kept() -> OAuthIssuerMetadata? {
         let now = self.instants.now()
-        let state = self.state.withLock { $0 }
-        guard let (metadata, at) = state.good, let age = Self.age(of: at, now: now), age < Self.keptFor else {
-            return nil
-        }
+        guard let (metadata, age) = self.lastGood(now: now) else { return nil }
         if age < Self.refreshInterval { return metadata }
-        guard let failedAt = state.failedAt, let time = Self.age(of: failedAt, now: now), time < Self.retryInterval
-        else { return nil }
+        let failedAt = self.state.withLock { $0.failedAt }
+        guard let failedAt, let time = Self.age(of: failedAt, now: now), time < Self.retryInterval else { return nil }
         return metadata
+    }
+
+    /// The last good document, while it serves where there is no other.
+    private func lastGood(now: Date) -> (metadata: OAuthIssuerMetadata, age: Duration)? {
+        guard let (metadata, at) = self.state.withLock({ $0.good }), let age = Self.age(of: at, now: now),
+            age < Self.keptFor
+        else { return nil }
+        return (metadata, age)
     }
 
     /// Nil where the clock was set back: then nothing is known of the age.
@@ -92,11 +99,12 @@ public final class OAuthDiscovery: Sendable {
         now < moment ? nil : .seconds(now.timeIntervalSince(moment))
     }
 
-    private func fetch() async throws -> OAuthIssuerMetadata {
+    private func fetch(within limit: Duration) async throws -> OAuthIssuerMetadata {
         var request = HTTPClientRequest(url: try OAuthIssuerMetadata.url(of: self.issuer))
         request.headers.add(name: "Accept", value: "application/json")
         if let library = ReportedLibrary.current.report { request.headers.add(name: "User-Agent", value: library) }
-        let (status, body) = try await self.client.answer(to: request, maxBytes: OAuthIssuerMetadata.maxBytes)
+        let (status, body) = try await self.client.answer(
+            to: request, maxBytes: OAuthIssuerMetadata.maxBytes, within: limit)
         guard status == 200 else { throw OAuthClientError.unexpectedStatus(status) }
         return try OAuthIssuerMetadata(parsing: body, issuer: self.issuer)
     }

@@ -1,15 +1,17 @@
 public import AsyncHTTPClient
 package import NIOCore
 import NIOHTTP1
+package import Rotation
 public import SPIFFEHTTPClient
 
 /// The connections to an issuer, which proves itself by its X509-SVID or by a certificate of the Web.
 ///
 /// Follows no redirections: a request may bring an assertion, which is for the issuer alone.
 public final class OAuthHTTPClient: Sendable {
-    /// How long a request may take, its answer included.
-    static let timeout: TimeAmount = .seconds(10)
+    /// How long a request may take until its whole answer has been read.
+    static let timeout: Duration = .seconds(10)
 
+    private let instants: Instants
     private let execute: @Sendable (HTTPClientRequest, TimeAmount) async throws -> HTTPClientResponse
     private let own: HTTPClient?
 
@@ -20,6 +22,7 @@ public final class OAuthHTTPClient: Sendable {
     /// - Parameter client: Shut down by whoever made it.
     public init(_ client: SPIFFEHTTPClient) {
         self.own = nil
+        self.instants = .system
         self.execute = { try await client.executePresentingCurrent($0, timeout: $1) }
     }
 
@@ -34,14 +37,17 @@ public final class OAuthHTTPClient: Sendable {
         configuration.redirectConfiguration = .disallow
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         self.own = client
+        self.instants = .system
         self.execute = { try await client.execute($0, timeout: $1) }
     }
 
     /// Calls nobody: whatever is sent is answered by a closure.
     package init(
+        instants: Instants = .system,
         execute: @escaping @Sendable (HTTPClientRequest, TimeAmount) async throws -> HTTPClientResponse
     ) {
         self.own = nil
+        self.instants = instants
         self.execute = execute
     }
 
@@ -52,10 +58,29 @@ public final class OAuthHTTPClient: Sendable {
 
     /// Sends a request and reads its whole answer.
     ///
-    /// - Throws: ``OAuthClientError/notHTTPS`` before anything is sent, `.answerTooLong`; what the client throws.
-    func answer(to request: HTTPClientRequest, maxBytes: Int) async throws -> (status: UInt, body: [UInt8]) {
+    /// - Parameter limit: How long that may take.
+    /// - Throws: ``OAuthClientError/notHTTPS`` before anything is sent, `.answerTooLong`, `.timedOut`; what the client
+    ///   throws.
+    func answer(
+        to request: HTTPClientRequest, maxBytes: Int, within limit: Duration = OAuthHTTPClient.timeout
+    ) async throws -> (status: UInt, body: [UInt8]) {
         guard request.url.prefix(8).lowercased() == "https://" else { throw OAuthClientError.notHTTPS }
-        let response = try await self.execute(request, Self.timeout)
+        do {
+            // The client's own limit ends with the head of the answer.
+            return try await self.instants.withTimeLimit(limit) {
+                try await self.read(request, maxBytes: maxBytes, timeout: TimeAmount(limit))
+            }
+        } catch is TimeLimitExceeded {
+            throw OAuthClientError.timedOut
+        } catch let error as HTTPClientError where error == .deadlineExceeded {
+            throw OAuthClientError.timedOut
+        }
+    }
+
+    private func read(
+        _ request: HTTPClientRequest, maxBytes: Int, timeout: TimeAmount
+    ) async throws -> (status: UInt, body: [UInt8]) {
+        let response = try await self.execute(request, timeout)
         var body: [UInt8] = []
         for try await part in response.body {
             guard body.count + part.readableBytes <= maxBytes else {

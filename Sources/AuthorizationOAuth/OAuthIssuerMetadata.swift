@@ -1,7 +1,7 @@
 import FoundationEssentials
 import JOSE
 
-/// What an issuer says of itself (RFC 8414): where its endpoints are, all of them `https`.
+/// What an issuer says of itself (RFC 8414): where the endpoints are that are used here, all of them `https`.
 public struct OAuthIssuerMetadata: Hashable, Sendable {
     /// The longest document that is read, in bytes.
     public static let maxBytes = 65_536
@@ -13,9 +13,6 @@ public struct OAuthIssuerMetadata: Hashable, Sendable {
     public let issuer: String
     public let tokenEndpoint: String
     public let jwksURI: String
-    /// Nil where the issuer has none, as ``introspectionEndpoint``.
-    public let revocationEndpoint: String?
-    public let introspectionEndpoint: String?
     /// The token endpoint for clients that present a certificate (RFC 8705 §5): ``tokenEndpoint`` where no other is named.
     public let mutualTLSTokenEndpoint: String
 
@@ -30,8 +27,6 @@ public struct OAuthIssuerMetadata: Hashable, Sendable {
         self.issuer = issuer
         self.tokenEndpoint = try Self.required("token_endpoint", members)
         self.jwksURI = try Self.required("jwks_uri", members)
-        self.revocationEndpoint = try Self.endpoint("revocation_endpoint", members)
-        self.introspectionEndpoint = try Self.endpoint("introspection_endpoint", members)
         let aliases: JSONObject
         switch members["mtls_endpoint_aliases"] {
         case nil: aliases = [:]

@@ -102,7 +102,8 @@ public final class SPIFFEHTTPClient: Sendable {
     ///
     /// - Parameters:
     ///   - request: Its URL is `https` and names a port, or means 443.
-    ///   - timeout: How long it may take until the body has been read.
+    ///   - timeout: How long it may take until the head has arrived; reading the body has no limit but the configuration's
+    ///     `timeout.read`.
     /// - Throws: ``SPIFFEHTTPClientError``; `SPIFFETLSError` for a server that is refused; what the source throws when
     ///   it has no identity; the errors of AsyncHTTPClient.
     public func execute(_ request: HTTPClientRequest, timeout: TimeAmount) async throws -> HTTPClientResponse {

@@ -118,7 +118,7 @@ struct OAuthLibraryTests {
                 }
                 let published = try #require(plane.tokenKeys?.state.current.keys.map(\.id))
                 #expect(keys.currentState().map { Set($0.keys.keyIDs) } == Set(published))
-                #expect(try await discovery.metadata().revocationEndpoint == Self.issuer + "/oauth2/revoke")
+                #expect(try await discovery.metadata().jwksURI == Self.issuer + "/oauth2/jwks")
             }
         }
     }

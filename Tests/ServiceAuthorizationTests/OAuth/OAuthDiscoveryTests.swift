@@ -19,14 +19,14 @@ struct OAuthDiscoveryTests {
 
     init() {
         self.discovery = OAuthDiscovery(
-            issuer: TestIssuer.issuer, client: self.endpoint.client, instants: self.time.instants)
+            issuer: TestIssuer.issuer, client: self.endpoint.client(self.time.instants), instants: self.time.instants)
         self.endpoint.answer(Self.good)
     }
 
     private static func document(_ changes: [String: String?] = [:]) -> String {
         var members: [String: String?] = [
             "issuer": "\"\(self.base)\"", "token_endpoint": "\"\(self.base)/token\"",
-            "jwks_uri": "\"\(self.base)/jwks\"", "revocation_endpoint": "\"\(self.base)/revoke\"",
+            "jwks_uri": "\"\(self.base)/jwks\"",
         ]
         for (name, value) in changes { members[name] = value }
         let pairs = members.compactMap { name, value in value.map { "\"\(name)\":\($0)" } }
@@ -43,8 +43,6 @@ struct OAuthDiscoveryTests {
         #expect(metadata.tokenEndpoint == "\(Self.base)/token")
         #expect(metadata.mutualTLSTokenEndpoint == "\(Self.base)/token")
         #expect(metadata.jwksURI == "\(Self.base)/jwks")
-        #expect(metadata.revocationEndpoint == "\(Self.base)/revoke")
-        #expect(metadata.introspectionEndpoint == nil)
         let request = try #require(self.endpoint.requests.values.first)
         #expect(request.method == "GET" && request.url == Self.wellKnown && request.body.isEmpty)
     }
@@ -91,9 +89,6 @@ struct OAuthDiscoveryTests {
             RefusedAnswer(
                 "keys without TLS", .endpointNotHTTPS("jwks_uri"), document(["jwks_uri": "\"http://a.example/jwks\""])),
             RefusedAnswer(
-                "revocation without TLS", .endpointNotHTTPS("revocation_endpoint"),
-                document(["revocation_endpoint": "\"file:///etc/passwd\""])),
-            RefusedAnswer(
                 "an alias without TLS", .endpointNotHTTPS("token_endpoint"),
                 document(["mtls_endpoint_aliases": "{\"token_endpoint\":\"http://a.example/token\"}"])),
             RefusedAnswer(
@@ -127,6 +122,43 @@ struct OAuthDiscoveryTests {
         // The next one is asked for at once: there is nothing else to serve.
         self.endpoint.answer(Self.good)
         #expect(try await self.metadata().issuer == Self.base)
+    }
+
+    @Test(
+        "what is said of endpoints that are not used is not looked at",
+        arguments: ["null", "\"http://issuer.example.org/x\"", "[]"])
+    func unused(value: String) async throws {
+        self.endpoint.answer(Self.document(["revocation_endpoint": value, "introspection_endpoint": value]))
+        #expect(try await self.metadata().issuer == Self.base)
+    }
+
+    /// Has the issuer answer with a head alone, and time pass once somebody waits for the rest.
+    private func whileStalled(_ seconds: Int, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        self.endpoint.stall()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await body() }
+            try await self.time.waitForSleepers(1)
+            #expect(self.time.nextDeadline == self.time.now.addingTimeInterval(Double(seconds)))
+            self.time.advance(by: .seconds(seconds))
+            try await group.waitForAll()
+        }
+    }
+
+    @Test("an issuer that stalls is waited for ten seconds, and for one second while there is a document")
+    func stalled() async throws {
+        try await self.whileStalled(10) {
+            await #expect(throws: OAuthClientError.timedOut) { try await self.metadata() }
+        }
+        self.endpoint.answer(Self.good)
+        _ = try await self.metadata()
+        self.time.advance(by: .seconds(600))
+        try await self.whileStalled(1) {
+            let metadata = try await self.metadata()
+            #expect(metadata.tokenEndpoint == "\(Self.base)/token")
+        }
+        // Nobody asks again for a while.
+        #expect(try await self.metadata().tokenEndpoint == "\(Self.base)/token")
+        #expect(self.asked.count == 3)
     }
 
     @Test("a document is kept for ten minutes, and then fetched again")

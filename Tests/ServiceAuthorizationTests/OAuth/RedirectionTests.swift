@@ -3,8 +3,6 @@ import AsyncHTTPClient
 import AuthorizationOAuth
 import FoundationEssentials
 import Hummingbird
-import HummingbirdCore
-import Logging
 import NIOCore
 import NIOSSL
 import SPIFFE
@@ -44,20 +42,7 @@ struct RedirectionTests {
             asked.append("elsewhere")
             return #"{"access_token":"stolen","token_type":"Bearer","expires_in":600}"#
         }
-        let (ports, port) = AsyncStream<Int>.makeStream()
-        let application = Application(
-            router: router, server: .spiffe(source: self.services.payments, policy: .memberOf(self.services.policy)),
-            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { port.yield($0.localAddress?.port ?? 0) },
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try? await application.run() }
-            for await port in ports {
-                try await body("https://127.0.0.1:\(port)/token")
-                break
-            }
-            group.cancelAll()
-        }
+        try await self.services.serving(router) { port in try await body("https://127.0.0.1:\(port)/token") }
     }
 
     private func fetch(_ url: String, _ client: OAuthHTTPClient) async throws -> IssuedAccessToken {

@@ -20,24 +20,42 @@ final class ScriptedEndpoint: Sendable {
     }
 
     let requests = Recorded<Request>()
-    private let answer = Mutex<(status: UInt, body: String)?>(nil)
+
+    private enum Answer: Sendable {
+        case text(String, status: UInt)
+        /// A head, and nothing after it.
+        case head
+        case failure
+    }
+
+    private let answer = Mutex(Answer.failure)
 
     /// Answers so from now on.
-    func answer(_ body: String, status: UInt = 200) { self.answer.withLock { $0 = (status, body) } }
+    func answer(_ body: String, status: UInt = 200) { self.answer.withLock { $0 = .text(body, status: status) } }
+
+    /// Answers with a head from now on, and never with a body.
+    func stall() { self.answer.withLock { $0 = .head } }
 
     /// Fails from now on.
-    func goAway() { self.answer.withLock { $0 = nil } }
+    func goAway() { self.answer.withLock { $0 = .failure } }
 
-    var client: OAuthHTTPClient {
-        OAuthHTTPClient { request, _ in
+    var client: OAuthHTTPClient { self.client(.system) }
+
+    /// A client whose limits are by the time of a test.
+    func client(_ instants: Instants) -> OAuthHTTPClient {
+        OAuthHTTPClient(instants: instants) { request, _ in
             let body = try await request.body?.collect(upTo: 100_000)
             self.requests.append(
                 Request(
                     method: request.method.rawValue, url: request.url, headers: request.headers,
                     body: body.map { String(buffer: $0) } ?? ""))
-            guard let (status, text) = self.answer.withLock({ $0 }) else { throw Away() }
-            return HTTPClientResponse(
-                status: HTTPResponseStatus(statusCode: Int(status)), body: .bytes(ByteBuffer(string: text)))
+            switch self.answer.withLock({ $0 }) {
+            case .text(let text, let status):
+                return HTTPClientResponse(
+                    status: HTTPResponseStatus(statusCode: Int(status)), body: .bytes(ByteBuffer(string: text)))
+            case .head: return HTTPClientResponse(status: .ok, body: .stream(AsyncStream { _ in }))
+            case .failure: throw Away()
+            }
         }
     }
 }

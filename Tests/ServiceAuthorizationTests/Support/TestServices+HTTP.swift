@@ -1,0 +1,27 @@
+import Hummingbird
+import HummingbirdCore
+import Logging
+import SPIFFEHummingbird
+import SPIFFETLS
+
+extension TestServices {
+    /// Serves as `payments` over mutual TLS while `body` runs.
+    func serving(
+        _ router: Router<SPIFFERequestContext>, _ body: (_ port: Int) async throws -> Void
+    ) async throws {
+        let (ports, port) = AsyncStream<Int>.makeStream()
+        let application = Application(
+            router: router, server: .spiffe(source: self.payments, policy: .memberOf(self.policy)),
+            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { port.yield($0.localAddress?.port ?? 0) },
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try? await application.run() }
+            for await port in ports {
+                try await body(port)
+                break
+            }
+            group.cancelAll()
+        }
+    }
+}
