@@ -47,12 +47,13 @@ package struct TokenLife: Sendable {
     private var refreshAt = Date.distantPast
     /// When the request that is under way was begun.
     private var askedAt: Date?
-    private var failure: (error: any Error, askAgainAt: Date)?
+    /// Why asking has failed, and when nobody is asked again: a clock that was set back to before ends that time.
+    private var failure: (error: any Error, pause: Range<Date>)?
     private var backoff = Backoff(initial: .seconds(1), maximum: .seconds(30))
     /// Whether a service has refused the token.
     private var isRefused = false
-    /// Before this, what services refuse is no cause to ask.
-    private var heedsRefusalsFrom = Date.distantPast
+    /// When what services refuse is no cause to ask.
+    private var refusalPause: Range<Date>?
     private var refusals = Backoff(initial: .seconds(1), maximum: .seconds(60))
 
     package init() {}
@@ -60,8 +61,7 @@ package struct TokenLife: Sendable {
     /// Whether there is nothing worth keeping.
     package func isEmpty(now: Date) -> Bool {
         let isExpired = self.token.map { $0.expiresAt <= now } ?? true
-        let isOpen = self.failure.map { now < $0.askAgainAt } ?? false
-        return isExpired && !isOpen
+        return isExpired && self.recentError(now: now) == nil
     }
 
     /// What a caller does at this moment.
@@ -71,9 +71,7 @@ package struct TokenLife: Sendable {
     package mutating func step(now: Date) -> Step {
         let usable = self.token.flatMap { now < $0.expiresAt ? $0 : nil }
         if let usable, now < self.refreshAt, !self.isRefused { return .use(usable) }
-        if let failure, now < failure.askAgainAt {
-            return usable.map(Step.use) ?? .fail(failure.error)
-        }
+        if let error = self.recentError(now: now) { return usable.map(Step.use) ?? .fail(error) }
         guard let usable else { return .fetch }
         let begins = self.askedAt == nil
         let askedAt = self.askedAt ?? now
@@ -87,8 +85,12 @@ package struct TokenLife: Sendable {
     /// What has come meanwhile, for the one who is about to ask; nil when asking is still of use.
     package func settled(now: Date) -> Result<IssuedAccessToken, any Error>? {
         if let token, now < token.expiresAt, now < self.refreshAt, !self.isRefused { return .success(token) }
-        if let failure, now < failure.askAgainAt { return .failure(failure.error) }
-        return nil
+        return self.recentError(now: now).map { .failure($0) }
+    }
+
+    /// What asking has failed with, while nobody is asked for it.
+    private func recentError(now: Date) -> (any Error)? {
+        self.failure.flatMap { $0.pause.contains(now) ? $0.error : nil }
     }
 
     /// Takes a new token.
@@ -113,8 +115,7 @@ package struct TokenLife: Sendable {
     package mutating func failed(
         _ error: any Error, now: Date, using generator: inout some RandomNumberGenerator
     ) {
-        let delay = self.backoff.next(using: &generator)
-        self.failure = (error, now.addingTimeInterval(delay / .seconds(1)))
+        self.failure = (error, Self.pause(self.backoff.next(using: &generator), from: now))
         self.ended()
     }
 
@@ -151,13 +152,18 @@ package struct TokenLife: Sendable {
     package mutating func refused(
         _ token: IssuedAccessToken, now: Date, using generator: inout some RandomNumberGenerator
     ) {
-        guard self.token?.token == token.token, !self.isRefused, now >= self.heedsRefusalsFrom else { return }
+        let isPausing = self.refusalPause?.contains(now) ?? false
+        guard self.token?.token == token.token, !self.isRefused, !isPausing else { return }
         self.isRefused = true
-        self.heedsRefusalsFrom = now.addingTimeInterval(self.refusals.next(using: &generator) / .seconds(1))
+        self.refusalPause = Self.pause(self.refusals.next(using: &generator), from: now)
     }
 
     /// The token that is held, whether it can be used or not.
     package var held: IssuedAccessToken? { self.token }
+
+    private static func pause(_ delay: Duration, from now: Date) -> Range<Date> {
+        now..<now.addingTimeInterval(delay / .seconds(1))
+    }
 
     private static func isLate(_ token: IssuedAccessToken, now: Date) -> Bool {
         let life = token.expiresAt.timeIntervalSince(token.issuedAt)

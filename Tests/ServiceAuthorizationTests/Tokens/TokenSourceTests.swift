@@ -257,6 +257,23 @@ struct TokenSourceTests {
         #expect(try await self.token() == "token-3")
     }
 
+    @Test("a clock that is set back by an hour closes the circuit, and has refusals heard")
+    func clockSetBack() async throws {
+        self.issuer.failure.withLock { $0 = WorkloadAPIError.unavailable("away") }
+        await #expect(throws: WorkloadAPIError.unavailable("away")) { try await self.token() }
+        self.time.set(to: self.time.now.addingTimeInterval(-3_600))
+        self.issuer.failure.withLock { $0 = nil }
+        #expect(try await self.token() == "token-2")
+        let second = try await self.source.token(for: self.payments)
+        self.source.refused(second, for: self.payments)
+        let third = try await self.source.token(for: self.payments)
+        self.source.refused(third, for: self.payments)
+        #expect(try await self.token() == "token-3")
+        self.time.set(to: self.time.now.addingTimeInterval(-3_600))
+        self.source.refused(third, for: self.payments)
+        #expect(try await self.token() == "token-4")
+    }
+
     @Test("a denial withdraws the token")
     func denied() async throws {
         _ = try await self.token()
