@@ -45,6 +45,28 @@ extension OAuthClientError: TokenIssuerError {
     }
 }
 
+extension OAuthClientError {
+    /// A stable name of the case, for metrics.
+    public var label: String {
+        switch self {
+        case .notHTTPS: "oauth_client.not_https"
+        case .endpointNotHTTPS: "oauth_client.endpoint_not_https"
+        case .issuerMismatch: "oauth_client.issuer_mismatch"
+        case .noSuchIdentity: "oauth_client.no_such_identity"
+        case .refused: "oauth_client.refused"
+        case .libraryTooOld: "oauth_client.library_too_old"
+        case .unexpectedStatus: "oauth_client.unexpected_status"
+        case .answerTooLong: "oauth_client.answer_too_long"
+        case .malformedAnswer: "oauth_client.malformed_answer"
+        case .malformedMember: "oauth_client.malformed_member"
+        case .unsupportedTokenType: "oauth_client.unsupported_token_type"
+        case .missingScopes: "oauth_client.missing_scopes"
+        case .keys: "oauth_client.keys"
+        case .timedOut: "oauth_client.timed_out"
+        }
+    }
+}
+
 // Nothing of an assertion or a token is ever in these errors: a code has few characters, and descriptions are not kept.
 extension OAuthClientError: CustomStringConvertible {
     public var description: String {

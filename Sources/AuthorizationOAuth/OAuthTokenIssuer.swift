@@ -28,13 +28,8 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
     /// The code of an issuer that gives tokens to newer versions of this library only.
     static let libraryTooOldCode = "signet_library_too_old"
 
-    private enum Endpoint {
-        case url(String)
-        case discovered(OAuthDiscovery)
-    }
-
     private let issuer: String
-    private let endpoint: Endpoint
+    private let endpoint: @Sendable () async throws -> String
     private let client: OAuthHTTPClient
     private let authentication: OAuthClientAuthentication
     private let instants: Instants
@@ -58,26 +53,22 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
     public init(
         discovery: OAuthDiscovery, client: OAuthHTTPClient, authentication: OAuthClientAuthentication
     ) {
-        self.init(
-            issuer: discovery.issuer, endpoint: .discovered(discovery), client: client, authentication: authentication,
-            instants: .system)
+        self.issuer = discovery.issuer
+        self.endpoint = {
+            let metadata = try await discovery.metadata()
+            return authentication.isByCertificate ? metadata.mutualTLSTokenEndpoint : metadata.tokenEndpoint
+        }
+        self.client = client
+        self.authentication = authentication
+        self.instants = .system
     }
 
     package init(
         issuer: String, tokenEndpoint: String, client: OAuthHTTPClient, authentication: OAuthClientAuthentication,
         instants: Instants
     ) {
-        self.init(
-            issuer: issuer, endpoint: .url(tokenEndpoint), client: client, authentication: authentication,
-            instants: instants)
-    }
-
-    private init(
-        issuer: String, endpoint: Endpoint, client: OAuthHTTPClient, authentication: OAuthClientAuthentication,
-        instants: Instants
-    ) {
         self.issuer = issuer
-        self.endpoint = endpoint
+        self.endpoint = { tokenEndpoint }
         self.client = client
         self.authentication = authentication
         self.instants = instants
@@ -89,7 +80,7 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
     ///
     /// - Throws: ``OAuthClientError``; what the source of SVIDs throws, when nothing is sent; what the client throws.
     public func fetchToken(_ request: TokenRequest) async throws -> IssuedAccessToken {
-        let url = try await self.url()
+        let url = try await self.endpoint()
         let proof = try await self.authentication.proof(self.issuer, request.spiffeID)
         var parameters = [("grant_type", "client_credentials")] + proof.parameters.map { ($0.name, $0.value) }
         let isURI = request.audience.utf8.contains(UInt8(ascii: ":"))
@@ -109,15 +100,6 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
         return try Self.token(in: body, for: request, of: proof, askedAt: askedAt)
     }
 
-    private func url() async throws -> String {
-        switch self.endpoint {
-        case .url(let url): return url
-        case .discovered(let discovery):
-            let metadata = try await discovery.metadata()
-            return self.authentication.isByCertificate ? metadata.mutualTLSTokenEndpoint : metadata.tokenEndpoint
-        }
-    }
-
     private static func token(
         in body: [UInt8], for request: TokenRequest, of proof: OAuthClientAuthentication.Proof, askedAt: Date
     ) throws(OAuthClientError) -> IssuedAccessToken {
@@ -132,11 +114,13 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
             throw .malformedMember("expires_in")
         }
         let scopes = try Self.scopes(members["scope"], asked: request.scopes)
-        let claims = Self.claims(of: token)
+        // Only the issuer, on its own connection, says so. A token that cannot be read may be bound: it is given up with
+        // the certificate, which costs one request.
+        let claims = OwnTokenContents(token)?.claims
         return IssuedAccessToken(
             token: token, audience: claims?["aud"]?.string ?? request.audience, scopes: scopes, spiffeID: proof.id,
             issuedAt: askedAt, expiresAt: askedAt.addingTimeInterval(Double(seconds)),
-            isCertificateBound: Self.isCertificateBound(claims))
+            isCertificateBound: claims.map { $0["cnf"] != nil } ?? true)
     }
 
     /// The scopes of the token: those that were asked for where the answer does not say (RFC 6749 §5.1).
@@ -147,19 +131,6 @@ public struct OAuthTokenIssuer: AccessTokenIssuer {
         }
         guard scopes.isSuperset(of: asked) else { throw .missingScopes(asked.subtracting(scopes)) }
         return scopes
-    }
-
-    /// What a token says, where it can be read; only the issuer, on its own connection, says so.
-    private static func claims(of token: String) -> JSONObject? {
-        let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.count == 3, let bytes = try? Base64URL.decode(parts[1]) else { return nil }
-        return Self.members(of: bytes)
-    }
-
-    /// Whether the token is given up with the certificate: also where it cannot be read, which costs one request.
-    private static func isCertificateBound(_ claims: JSONObject?) -> Bool {
-        guard let claims else { return true }
-        return claims["cnf"] != nil
     }
 
     private static func refusal(_ status: UInt, _ body: [UInt8]) -> OAuthClientError {

@@ -1,5 +1,4 @@
 public import FoundationEssentials
-import JOSE
 public import SPIFFE
 
 /// An access token of one's own, to be sent to the service it is for and to nobody else.
@@ -21,12 +20,15 @@ public struct IssuedAccessToken: Sendable {
     public let expiresAt: Date
     /// Whether the token is bound to the X.509-SVID that was in force when it was fetched.
     public let isCertificateBound: Bool
-    /// SHA-256 of that certificate, as the token says it; nil where it is not bound, or cannot be read.
-    public package(set) var certificateSHA256: [UInt8]?
+    /// SHA-256 of that certificate, as the token says it; nil where it is not bound.
+    ///
+    /// Of a bound token that cannot be read: of the certificate that was presented for it, as far as that is known.
+    public let certificateSHA256: [UInt8]?
 
+    /// - Parameter presented: SHA-256 of the certificate for which it was asked. Default: not known.
     package init(
         token: String, audience: String, scopes: ScopeSet, spiffeID: SPIFFEID, issuedAt: Date, expiresAt: Date,
-        isCertificateBound: Bool
+        isCertificateBound: Bool, presented: [UInt8]? = nil
     ) {
         self.token = token
         self.audience = audience
@@ -35,18 +37,15 @@ public struct IssuedAccessToken: Sendable {
         self.issuedAt = issuedAt
         self.expiresAt = expiresAt
         self.isCertificateBound = isCertificateBound
-        self.certificateSHA256 = isCertificateBound ? Self.thumbprint(in: token) : nil
+        self.certificateSHA256 = isCertificateBound ? OwnTokenContents(token)?.certificateSHA256 ?? presented : nil
     }
 
-    /// The `cnf` of a token that can be read; only the issuer, on its own connection, says so.
-    private static func thumbprint(in token: String) -> [UInt8]? {
-        let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.count == 3, let payload = try? Base64URL.decode(parts[1]),
-            let claims = (try? JSON.parse(payload, maxBytes: Self.maxTokenBytes))?.object,
-            let text = claims["cnf"]?.object?[AccessTokenClaims.thumbprintMember]?.string,
-            let hash = try? Base64URL.decode(Array(text.utf8)), hash.count == 32
-        else { return nil }
-        return hash
+    /// The same token; what it does not say of its certificate is that of the one that was presented.
+    package init(_ token: IssuedAccessToken, presented: [UInt8]?) {
+        self.init(
+            token: token.token, audience: token.audience, scopes: token.scopes, spiffeID: token.spiffeID,
+            issuedAt: token.issuedAt, expiresAt: token.expiresAt, isCertificateBound: token.isCertificateBound,
+            presented: token.certificateSHA256 ?? presented)
     }
 
     /// The value of an `Authorization` header (RFC 6750 §2.1).

@@ -1,11 +1,9 @@
 package import FoundationEssentials
-import JOSE
 package import SPIFFE
 
 /// What a revocation names of a token of one's own.
 ///
-/// The token came from its issuer: no signature is checked. One that cannot be read has neither `jti` nor `kid`, and is
-/// still known by its subject.
+/// One that cannot be read has neither `jti` nor `kid`, and is still known by its subject.
 package struct IssuedTokenNames: Hashable, Sendable {
     package let tokenID: String?
     package let keyID: String?
@@ -13,17 +11,11 @@ package struct IssuedTokenNames: Hashable, Sendable {
     package let issuedAt: Date
 
     package init(_ token: IssuedAccessToken) {
-        let parts = token.token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        let isJWS = parts.count == 3
-        self.keyID = isJWS ? Self.text("kid", in: parts[0]) : nil
-        self.tokenID = isJWS ? Self.text("jti", in: parts[1]) : nil
+        let contents = OwnTokenContents(token.token)
+        self.keyID = contents?.keyID
+        self.tokenID = contents?.tokenID
         self.subject = token.spiffeID
         self.issuedAt = token.issuedAt
-    }
-
-    private static func text(_ name: String, in part: Substring.UTF8View) -> String? {
-        guard let bytes = try? Base64URL.decode(part) else { return nil }
-        return (try? JSON.parse(bytes, maxBytes: IssuedAccessToken.maxTokenBytes))?.object?[name]?.string
     }
 }
 

@@ -178,14 +178,12 @@ public final class TokenSource: Sendable {
         if let settled, let result = settled { return try result.get() }
         var generator = self.makeGenerator()
         do {
-            var token = try await self.issuer.fetchToken(request)
+            let issued = try await self.issuer.fetchToken(request)
             // One that cannot be read is taken to be bound to what was presented.
-            if token.isCertificateBound, token.certificateSHA256 == nil {
-                token.certificateSHA256 = svid?.certificateSHA256
-            }
-            let issued = token
+            let isUnreadable = issued.isCertificateBound && issued.certificateSHA256 == nil
+            let token = isUnreadable ? IssuedAccessToken(issued, presented: svid?.certificateSHA256) : issued
             let now = self.instants.now()
-            self.update(request, now: now) { $0.fetched(issued, now: now, using: &generator) }
+            self.update(request, now: now) { $0.fetched(token, now: now, using: &generator) }
             self.count("fetched")
             return token
         } catch {

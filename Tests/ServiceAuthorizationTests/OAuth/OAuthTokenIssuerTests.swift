@@ -108,6 +108,16 @@ struct OAuthTokenIssuerTests {
         }
     }
 
+    @Test("a token whose header cannot be read says nothing: it may be bound")
+    func unreadableHeader() async throws {
+        // One character is no base64url.
+        let token = try "a" + self.services.issuer.token().drop { $0 != "." }
+        self.endpoint.answer(#"{"access_token":"\#(token)","token_type":"bearer","expires_in":600}"#)
+        let issued = try await self.issuer().fetchToken(TokenRequest(audience: "payments"))
+        #expect(issued.audience == "payments")
+        #expect(issued.isCertificateBound)
+    }
+
     @Test("RFC 6749 §5.1: without scope in the answer the token has those that were asked for")
     func scopesAsAsked() async throws {
         self.endpoint.answer(#"{"access_token":"t1","token_type":"Bearer","expires_in":1}"#)
@@ -174,6 +184,19 @@ struct OAuthTokenIssuerTests {
     func refused(answer: RefusedAnswer) async throws {
         self.endpoint.answer(answer.body, status: answer.status)
         await #expect(throws: answer.error) { try await self.issuer().fetchToken(self.request) }
+    }
+
+    @Test("errors have names that metrics can have")
+    func labels() throws {
+        let id = try SPIFFEID(parsing: TestIssuer.orders)
+        let errors: [OAuthClientError] = [
+            .notHTTPS, .endpointNotHTTPS("a"), .issuerMismatch, .noSuchIdentity(id), .refused(code: "a", status: 400),
+            .libraryTooOld, .unexpectedStatus(500), .answerTooLong(maxBytes: 1), .malformedAnswer,
+            .malformedMember("a"), .unsupportedTokenType, .missingScopes(.none), .keys(.keysMissing), .timedOut,
+        ]
+        #expect(Set(errors.map(\.label)).count == errors.count)
+        #expect(OAuthClientError.refused(code: "a", status: 400).label == "oauth_client.refused")
+        #expect(OAuthClientError.timedOut.label == "oauth_client.timed_out")
     }
 
     @Test("a source gives a token up when the endpoint denies it, and keeps it while it is away")

@@ -33,7 +33,9 @@ struct BoundTokenTests {
                 token: text, audience: "x", scopes: .none, spiffeID: token.spiffeID, issuedAt: Date(),
                 expiresAt: Date(), isCertificateBound: true)
             #expect(other.certificateSHA256 == nil)
+            #expect(IssuedAccessToken(other, presented: hash).certificateSHA256 == hash)
         }
+        #expect(IssuedAccessToken(token, presented: [1]).certificateSHA256 == hash)
     }
 
     @Test("the next call after a rotation has a token for the new certificate; without one nobody is asked")
