@@ -1,5 +1,6 @@
 import AccessTokens
 public import GRPCCore
+import SPIFFE
 public import ServiceAuthorization
 
 /// Sends the token for one service with every call of a client.
@@ -14,6 +15,12 @@ public import ServiceAuthorization
 /// Whatever `authorization` the metadata of a call has is replaced. After UNAUTHENTICATED with a reason
 /// `access_token.…`, at once or in the middle of a stream, the next call brings another token; see
 /// `TokenSource.refused(_:for:)`.
+///
+/// **Tokens that are bound to a certificate**: a client of gRPC keeps its connection through rotations of the SVID, and
+/// with it the certificate that the service sees. After a rotation the calls with such a token are refused until the
+/// connection ends. Give the client a `connectionAge`, or the service `binding: identity`, the default of the server.
+/// Where the source of the tokens has the identity, that refusal has nothing fetched: the next token would be bound to
+/// the same certificate.
 public struct AccessTokenInterceptor: ClientInterceptor {
     private let tokens: TokenSource
     private let request: TokenRequest
@@ -30,9 +37,9 @@ public struct AccessTokenInterceptor: ClientInterceptor {
         request: StreamingClientRequest<Input>, context: ClientContext,
         next: @concurrent (StreamingClientRequest<Input>, ClientContext) async throws -> StreamingClientResponse<Output>
     ) async throws -> StreamingClientResponse<Output> {
-        let token: IssuedAccessToken
+        let (token, svid): (IssuedAccessToken, X509SVID?)
         do {
-            token = try await self.tokens.token(for: self.request)
+            (token, svid) = try await self.tokens.presentable(self.request)
         } catch {
             try Task.checkCancellation()
             throw RPCError(
@@ -42,8 +49,12 @@ public struct AccessTokenInterceptor: ClientInterceptor {
         var request = request
         request.metadata.replaceOrAddString(token.authorization, forKey: "authorization")
         var response = try await next(request, context)
+        // It is bound to the SVID of this moment: what does not fit is the connection, which no other token mends.
+        let isOfCurrentSVID = svid != nil
         let notice: @Sendable (any Error) -> Void = { [tokens, wanted = self.request] error in
-            if (error as? RPCError)?.refusesAccessToken == true { tokens.refused(token, for: wanted) }
+            guard let reason = (error as? RPCError)?.accessTokenRefusal else { return }
+            if isOfCurrentSVID, reason == AccessTokenError.certificateMismatch.label { return }
+            tokens.refused(token, for: wanted)
         }
         switch response.accepted {
         case .failure(let error): notice(error)

@@ -34,12 +34,10 @@ extension RPCError {
 }
 
 extension RPCError {
-    /// Whether a service refuses the token of the call, and not the caller or the scopes.
-    var refusesAccessToken: Bool {
-        guard self.code == .unauthenticated, let status = try? self.unpackGoogleRPCStatus() else { return false }
-        return status.details.contains { detail in
-            detail.errorInfo.map { $0.domain == TokenRefusal.errorDomain && $0.reason.hasPrefix("access_token.") }
-                ?? false
-        }
+    /// Why a service refuses the token of the call; nil where it refuses the caller, the scopes, or something else.
+    var accessTokenRefusal: String? {
+        guard self.code == .unauthenticated, let status = try? self.unpackGoogleRPCStatus() else { return nil }
+        return status.details.lazy.compactMap(\.errorInfo)
+            .first { $0.domain == TokenRefusal.errorDomain && $0.reason.hasPrefix("access_token.") }?.reason
     }
 }

@@ -410,6 +410,32 @@ struct GRPCTests {
         #expect(self.services.audit.events.values.last?.claims?.tokenID == "t-3")
     }
 
+    @Test("a connection of an earlier certificate has another token fetched only where that one may be of use")
+    func earlierCertificate() async throws {
+        let request = TokenRequest(audience: TestIssuer.payments)
+        let identity = try RotatingIdentity(self.services.authority)
+        try await self.withServer { port async throws in
+            for (source, calls) in [(identity, 1), (nil, 2)] {
+                let issuer = BindingIssuer(issuer: self.services.issuer, identity: identity)
+                let tokens = TokenSource(
+                    issuer: issuer, identity: source, instants: self.services.issuer.time.instants
+                ) { SystemRandomNumberGenerator() }
+                let attached = AccessTokenInterceptor(tokens: tokens, for: request)
+                try await self.withClient(port, interceptors: [attached]) { client async throws in
+                    for _ in 1...2 {
+                        let error = await #expect(throws: RPCError.self) {
+                            try await self.call(client, Payments.create)
+                        }
+                        #expect(error?.code == .unauthenticated)
+                    }
+                }
+                #expect(issuer.calls.values.count == calls)
+            }
+        }
+        let reasons = self.services.audit.events.values.map(\.reason)
+        #expect(reasons == Array(repeating: "access_token.certificate_mismatch", count: 4))
+    }
+
     @Test(
         "without a token a call fails: PERMISSION_DENIED when the issuer says no, UNAVAILABLE when it does not answer",
         arguments: [
