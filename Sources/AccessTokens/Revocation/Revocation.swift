@@ -32,6 +32,12 @@ public struct Revocation: Hashable, Sendable {
 }
 
 extension Revocation {
+    /// A moment that came from elsewhere, in seconds since 1970.
+    package static func checked(_ seconds: Int64, _ name: String) throws(TokenStateError) -> Date {
+        guard let moment = Date(wireSeconds: seconds) else { throw .malformed(name) }
+        return moment
+    }
+
     /// A `jti`, `kid` or serial number that came from elsewhere.
     package static func checked(_ text: String) throws(TokenStateError) -> String {
         guard (1...self.maxTextBytes).contains(text.utf8.count) else { throw .malformed("target") }

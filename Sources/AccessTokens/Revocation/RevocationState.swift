@@ -1,6 +1,5 @@
 public import FoundationEssentials
 public import SPIFFE
-import X509
 
 /// All revocations that are in force, looked up without a search.
 ///

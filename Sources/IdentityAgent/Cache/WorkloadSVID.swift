@@ -1,4 +1,4 @@
-import Crypto
+import AccessTokens
 package import FoundationEssentials
 import JOSE
 package import Registration
@@ -46,7 +46,7 @@ package struct WorkloadSVID: Sendable {
         self.authorityKeyIdentifier = svid.authorityKeyIdentifier
         self.notAfter = svid.notAfter
         self.since = min(svid.notBefore, issuedAt)
-        self.certificateSHA256 = svid.certificates.first.map { Array(SHA256.hash(data: $0.derBytes)) } ?? []
+        self.certificateSHA256 = svid.certificateSHA256
         self.renewAt = RotationSchedule.renewal(
             issuedAt: issuedAt, notBefore: svid.notBefore, notAfter: svid.notAfter, using: &generator)
     }

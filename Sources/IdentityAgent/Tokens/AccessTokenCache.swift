@@ -8,9 +8,10 @@ import SwiftProtobuf
 
 /// Access tokens of workloads: kept until 0.8 of their life, asked for once however many want the same.
 ///
-/// While a token is replaced, it is given out: nobody waits for the server but those who have none. While the server
-/// does not answer, a token serves until it expires, and the server is asked at growing intervals only. A token that the
-/// agent knows to be revoked is not given out any more, and asked for anew once.
+/// While a token is replaced, it is given out: nobody waits for the server but those who have none, and, for at most
+/// `TokenLife.patience`, those whose token expires within a minute. While the server does not answer, a token serves
+/// until it expires, and the server is asked at growing intervals only. A token that the agent knows to be revoked is
+/// not given out any more, and asked for anew once.
 final class AccessTokenCache: Sendable {
     private static let maxWaitingRequests = 4_096
     /// How many requests the server is asked at once.
@@ -43,6 +44,11 @@ final class AccessTokenCache: Sendable {
             do {
                 let token = try await Self.fetch(order, connections)
                 let now = instants.now()
+                guard now < token.expiresAt else {
+                    throw RPCError(
+                        code: .unavailable,
+                        message: "the server issued an access token that has expired: compare the clocks")
+                }
                 let names = IssuedTokenNames(token)
                 guard state()?.isRevoked(names, fetchedAt: now, now: now) != true else {
                     throw RPCError(code: .unavailable, message: "the server issued an access token that is revoked")
@@ -73,10 +79,8 @@ final class AccessTokenCache: Sendable {
     ///
     /// One that is bound to another certificate than the one that is served now is given up.
     ///
-    /// - Parameter certificateSHA256: Of the X.509-SVID that the workload is served; empty when it has none.
     /// - Throws: `RPCError`; `CancellationError`.
-    func token(for key: AccessTokenKey, certificateSHA256: [UInt8]) async throws -> IssuedAccessToken {
-        let order = AccessTokenOrder(key: key, certificateSHA256: certificateSHA256)
+    func token(for order: AccessTokenOrder) async throws -> IssuedAccessToken {
         var generator = self.randomness()
         let (step, delay) = self.held.step(
             order, state: self.state(), now: self.instants.now(), using: &generator)
@@ -137,18 +141,25 @@ final class AccessTokenCache: Sendable {
                 $0.audience = key.audience
                 $0.scopes = key.scopes.names
                 $0.certificateSha256 = Data(order.certificateSHA256)
-                $0.library = key.library.report ?? ""
+                $0.library = order.library.report ?? ""
             }, timeout: Self.timeout)
         let scopes = try? ScopeSet(parsing: reply.scopes)
         guard let scopes, (1...IssuedAccessToken.maxTokenBytes).contains(reply.accessToken.utf8.count),
-            !reply.audience.isEmpty, reply.issuedAt < reply.expiresAt, scopes.isSuperset(of: key.scopes)
-        else {
-            throw RPCError(code: .internalError, message: "the server issued an access token that cannot be used")
-        }
-        return IssuedAccessToken(
+            !reply.audience.isEmpty, let issuedAt = Date(wireSeconds: reply.issuedAt),
+            let expiresAt = Date(wireSeconds: reply.expiresAt), issuedAt < expiresAt,
+            scopes.isSuperset(of: key.scopes)
+        else { throw Self.unusable }
+        let token = IssuedAccessToken(
             token: reply.accessToken, audience: reply.audience, scopes: scopes, spiffeID: key.spiffeID,
-            issuedAt: Date(timeIntervalSince1970: Double(reply.issuedAt)),
-            expiresAt: Date(timeIntervalSince1970: Double(reply.expiresAt)),
-            isCertificateBound: reply.certificateBound)
+            issuedAt: issuedAt, expiresAt: expiresAt, isCertificateBound: reply.certificateBound,
+            presented: order.certificateSHA256)
+        // One that is bound to another certificate would be given up at once, and asked for again.
+        guard !token.isCertificateBound || token.certificateSHA256 == order.certificateSHA256 else {
+            throw Self.unusable
+        }
+        return token
     }
+
+    private static let unusable = RPCError(
+        code: .internalError, message: "the server issued an access token that cannot be used")
 }

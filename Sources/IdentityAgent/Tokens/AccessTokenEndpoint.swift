@@ -49,11 +49,12 @@ struct AccessTokenEndpoint: Sendable {
         }
         let certificate = snapshot.svids[entry.id]
             .flatMap { $0.isServable(for: entry, now: self.instants.now()) ? $0.certificateSHA256 : nil }
-        let key = AccessTokenKey(
-            entry: entry, audience: request.audience, scopes: scopes, library: ReportedLibrary(request.library))
+        let order = AccessTokenOrder(
+            entry: entry, audience: request.audience, scopes: scopes, library: ReportedLibrary(request.library),
+            certificateSHA256: certificate ?? [])
         let token: IssuedAccessToken
         do {
-            token = try await self.tokens.token(for: key, certificateSHA256: certificate ?? [])
+            token = try await self.tokens.token(for: order)
         } catch {
             try Task.checkCancellation()
             throw Self.answer(error)

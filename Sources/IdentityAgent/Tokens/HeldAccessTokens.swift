@@ -1,51 +1,92 @@
-import AccessTokens
-import FoundationEssentials
+package import AccessTokens
+package import FoundationEssentials
 import Rotation
 import Synchronization
 
 /// The access tokens that the agent holds, each through its life.
 ///
-/// None that is known to be revoked is given out.
-final class HeldAccessTokens: Sendable {
-    /// How many tokens are kept.
-    static let limit = 10_000
+/// None that is known to be revoked is given out, nor one that is bound to another certificate. Nothing that the
+/// workloads of one entry ask for displaces a token of another entry that holds fewer.
+package final class HeldAccessTokens: Sendable {
     /// Over how long the requests are spread that replace revoked tokens, for each token that is held.
     static let spreadPerToken: Duration = .milliseconds(10)
     /// Over how long they are spread at most.
     static let maxSpread: Duration = .seconds(2)
 
-    /// A token, the certificate for which it was asked, and what revocations name of it.
+    /// A token, and what revocations name of it.
     private struct Held: Sendable {
         var life = TokenLife()
-        var certificateSHA256: [UInt8] = []
         var names: IssuedTokenNames?
         var fetchedAt = Date.distantPast
         /// When the one that replaces a revoked token is asked for.
         var askFrom = Date.distantPast
     }
 
-    private let held = Mutex<[AccessTokenKey: Held]>([:])
+    private struct State: Sendable {
+        /// By the ID of the entry.
+        var entries: [String: [AccessTokenKey: Held]] = [:]
+        var count = 0
+
+        subscript(key: AccessTokenKey) -> Held? {
+            get { self.entries[key.entryID]?[key] }
+            set {
+                let before = self.entries[key.entryID]?.count ?? 0
+                self.entries[key.entryID, default: [:]][key] = newValue
+                self.countAgain(key.entryID, before: before)
+            }
+        }
+
+        /// Gives up what is of no use of an entry, and any one token where there is nothing such: it can be had again.
+        mutating func makeRoom(in entryID: String, now: Date) {
+            guard let all = self.entries[entryID] else { return }
+            var kept = all.filter { !$0.value.life.isEmpty(now: now) }
+            if kept.count == all.count, let any = kept.keys.first { kept[any] = nil }
+            self.entries[entryID] = kept
+            self.countAgain(entryID, before: all.count)
+        }
+
+        private mutating func countAgain(_ entryID: String, before: Int) {
+            let after = self.entries[entryID]?.count ?? 0
+            if after == 0 { self.entries[entryID] = nil }
+            self.count += after - before
+        }
+    }
+
+    private let limit: Int
+    private let limitPerEntry: Int
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - limit: How many tokens are kept. Default: 10,000.
+    ///   - limitPerEntry: How many are kept of one entry. Default: 1,000, as many as the `TokenSource` of a service keeps.
+    package init(limit: Int = 10_000, limitPerEntry: Int = 1_000) {
+        self.limit = limit
+        self.limitPerEntry = limitPerEntry
+    }
+
+    /// How many tokens are held.
+    package var count: Int { self.state.withLock { $0.count } }
 
     /// What a caller does at this moment; before it asks, it waits for `delay`.
     ///
     /// Gives up a token that is revoked, and one that is bound to another certificate.
-    func step(
-        _ order: AccessTokenOrder, state: TokenState?, now: Date, using generator: inout some RandomNumberGenerator
+    package func step(
+        _ order: AccessTokenOrder, state known: TokenState?, now: Date,
+        using generator: inout some RandomNumberGenerator
     ) -> (step: TokenLife.Step, delay: Duration) {
         let chance = generator.fraction()
-        return self.held.withLock { all in
-            let count = all.count
-            guard var held = all[order.key] else { return (.fetch, .zero) }
-            if held.certificateSHA256 != order.certificateSHA256 { held.life.withdrawIfCertificateBound() }
-            if held.life.held != nil, let names = held.names, let state,
-                state.isRevoked(names, fetchedAt: held.fetchedAt, now: now)
+        return self.state.withLock { state in
+            guard var held = state[order.key] else { return (.fetch, .zero) }
+            held.life.withdraw(unlessBoundTo: order.certificateSHA256)
+            if held.life.held != nil, let names = held.names, let known,
+                known.isRevoked(names, fetchedAt: held.fetchedAt, now: now)
             {
                 held.life.withdraw()
-                let spread = min(Self.spreadPerToken * count, Self.maxSpread)
+                let spread = min(Self.spreadPerToken * state.count, Self.maxSpread)
                 held.askFrom = now.addingTimeInterval(spread * chance / .seconds(1))
             }
             let step = held.life.step(now: now)
-            all[order.key] = held
+            state[order.key] = held
             // A clock that was set back delays nothing for longer.
             let delay = min(max(0, held.askFrom.timeIntervalSince(now)), Self.maxSpread / .seconds(1))
             return (step, .seconds(delay))
@@ -53,18 +94,21 @@ final class HeldAccessTokens: Sendable {
     }
 
     /// What has come meanwhile, for the one who is about to ask; nil when asking is still of use.
-    func settled(_ order: AccessTokenOrder, now: Date) -> Result<IssuedAccessToken, any Error>? {
-        self.held.withLock { all in
-            guard let held = all[order.key], held.certificateSHA256 == order.certificateSHA256 else { return nil }
+    package func settled(_ order: AccessTokenOrder, now: Date) -> Result<IssuedAccessToken, any Error>? {
+        self.state.withLock { state in
+            guard var held = state[order.key] else { return nil }
+            // It may have been asked for before the certificate was replaced.
+            held.life.withdraw(unlessBoundTo: order.certificateSHA256)
+            state[order.key] = held
             return held.life.settled(now: now)
         }
     }
 
-    func fetched(
+    package func fetched(
         _ token: IssuedAccessToken, _ names: IssuedTokenNames, for order: AccessTokenOrder, now: Date,
         using generator: inout some RandomNumberGenerator
     ) {
-        self.update(order, now: now) { held in
+        self.update(order.key, now: now) { held in
             held.life.fetched(token, now: now, using: &generator)
             held.names = names
             held.fetchedAt = now
@@ -72,26 +116,34 @@ final class HeldAccessTokens: Sendable {
         }
     }
 
-    func failed(
+    package func failed(
         _ error: any Error, for order: AccessTokenOrder, now: Date, using generator: inout some RandomNumberGenerator
     ) {
-        self.update(order, now: now) { $0.life.failed(error, now: now, using: &generator) }
+        self.update(order.key, now: now) { $0.life.failed(error, now: now, using: &generator) }
     }
 
     /// Forgets what was asked for before: the server has answered that there is none.
-    func refused(_ order: AccessTokenOrder) {
-        self.held.withLock { $0[order.key] = nil }
+    package func refused(_ order: AccessTokenOrder) {
+        self.state.withLock { $0[order.key] = nil }
     }
 
-    private func update(_ order: AccessTokenOrder, now: Date, _ change: (inout Held) -> Void) {
-        self.held.withLock { all in
-            if all[order.key] == nil, all.count >= Self.limit {
-                all = all.filter { !$0.value.life.isEmpty(now: now) }
-                // What is given up can be had again.
-                if all.count >= Self.limit, let any = all.keys.first { all[any] = nil }
+    private func update(_ key: AccessTokenKey, now: Date, _ change: (inout Held) -> Void) {
+        self.state.withLock { state in
+            var held = state[key]
+            if held == nil {
+                if state.entries[key.entryID]?.count ?? 0 >= self.limitPerEntry {
+                    state.makeRoom(in: key.entryID, now: now)
+                } else if state.count >= self.limit,
+                    let largest = state.entries.max(by: { $0.value.count < $1.value.count })
+                {
+                    state.makeRoom(in: largest.key, now: now)
+                }
+                held = Held()
             }
-            all[order.key, default: Held()].certificateSHA256 = order.certificateSHA256
-            change(&all[order.key, default: Held()])
+            if var held {
+                change(&held)
+                state[key] = held
+            }
         }
     }
 }

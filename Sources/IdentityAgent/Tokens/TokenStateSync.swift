@@ -148,7 +148,7 @@ extension Revocation {
         case nil: throw .malformed("target")
         }
         self.init(
-            target, revokedAt: Date(timeIntervalSince1970: Double(message.revokedAt)),
-            expiresAt: Date(timeIntervalSince1970: Double(message.expiresAt)))
+            target, revokedAt: try Revocation.checked(message.revokedAt, "revoked_at"),
+            expiresAt: try Revocation.checked(message.expiresAt, "expires_at"))
     }
 }

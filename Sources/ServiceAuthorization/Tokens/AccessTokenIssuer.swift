@@ -65,7 +65,9 @@ extension IssuedAccessToken {
             throw .tooMany(field: "access_token", limit: Self.maxTokenBytes)
         }
         guard !message.audience.isEmpty else { throw .missing(field: "audience") }
-        guard message.expiresAt > message.issuedAt else { throw .missing(field: "expires_at") }
+        guard let issuedAt = Date(wireSeconds: message.issuedAt), let expiresAt = Date(wireSeconds: message.expiresAt),
+            issuedAt < expiresAt
+        else { throw .missing(field: "expires_at") }
         let scopes: ScopeSet
         do { scopes = try ScopeSet(parsing: message.scopes) } catch {
             throw .tooMany(field: "scopes", limit: ScopeSet.maxScopes)
@@ -74,8 +76,6 @@ extension IssuedAccessToken {
         do { id = try SPIFFEID(parsing: message.spiffeID) } catch { throw .malformedID(field: "spiffe_id", error) }
         self.init(
             token: message.accessToken, audience: message.audience, scopes: scopes, spiffeID: id,
-            issuedAt: Date(timeIntervalSince1970: Double(message.issuedAt)),
-            expiresAt: Date(timeIntervalSince1970: Double(message.expiresAt)),
-            isCertificateBound: message.certificateBound)
+            issuedAt: issuedAt, expiresAt: expiresAt, isCertificateBound: message.certificateBound)
     }
 }

@@ -70,6 +70,8 @@ final class ScriptedControlPlane: Sendable {
         var accessTokenKeyID: String?
         /// How many seconds ahead of the clock access tokens are issued.
         var accessTokenIssuedAhead: Int64 = 0
+        /// What access tokens say of their times instead.
+        var accessTokenTimes: (issuedAt: Int64, expiresAt: Int64)?
         /// Answers to IssueAccessToken wait until this is false.
         var holdsAccessTokens = false
         /// What WatchTokenState sends, one after the other, to each reader.
@@ -417,8 +419,9 @@ final class ScriptedControlPlane: Sendable {
             let now = Int64(self.instants.now().timeIntervalSince1970) + script.accessTokenIssuedAhead
             return .with {
                 $0.accessToken = script.accessTokenKeyID.map { Self.jwt(keyID: $0, number) } ?? "access-token-\(number)"
-                $0.issuedAt = now
-                $0.expiresAt = now + Int64(script.accessTokenLifetime / .seconds(1))
+                $0.issuedAt = script.accessTokenTimes?.issuedAt ?? now
+                $0.expiresAt =
+                    script.accessTokenTimes?.expiresAt ?? (now + Int64(script.accessTokenLifetime / .seconds(1)))
                 $0.scopes = request.scopes
                 $0.audience = request.audience
                 $0.certificateBound = request.certificateSha256.count == 32

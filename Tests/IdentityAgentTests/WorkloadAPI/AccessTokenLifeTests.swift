@@ -162,6 +162,27 @@ struct AccessTokenLifeTests {
         }
     }
 
+    @Test(
+        "a revocation of a moment that no clock shows is not taken: the state is asked for anew",
+        arguments: [-1, 253_402_300_800, .max])
+    func impossibleMoment(seconds: Int64) async throws {
+        for path in [\Signet_Agent_V1_Revocation.revokedAt, \.expiresAt] {
+            try await withServingAgent(script: Self.script) { agent, plane async throws in
+                try await self.known(1, agent)
+                plane.script { script in
+                    script.tokenStates.append(
+                        Self.state(sequence: 2) { revocation in
+                            revocation.jti = "t-1"
+                            revocation[keyPath: path] = seconds
+                        })
+                }
+                await plane.waitForCalls("WatchTokenState", 2)
+                plane.script { $0.tokenStates = [Self.state(full: true, sequence: 4)] }
+                try await self.known(4, agent)
+            }
+        }
+    }
+
     @Test("a server that issues tokens which it has revoked is asked at growing intervals")
     func revokedWhenIssued() async throws {
         try await withServingAgent(script: {
@@ -197,6 +218,8 @@ struct AccessTokenLifeTests {
     func oneFailure() async throws {
         let time = ManualInstants()
         try await withServingAgent(instants: time.instants, script: Self.script) { agent, plane async throws in
+            // With its certificate there, all of them ask for the same.
+            _ = try await agent.first(WorkloadAPIMethods.fetchX509SVID)
             plane.script {
                 $0.holdsAccessTokens = true
                 $0.accessTokenError = .unavailable

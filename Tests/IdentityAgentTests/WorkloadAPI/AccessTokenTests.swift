@@ -100,23 +100,70 @@ struct AccessTokenTests {
         }
     }
 
-    @Test("the workload's library is passed on as far as it can be read; each version has a token of its own")
+    @Test(
+        "a token whose times no clock shows is not taken",
+        arguments: [(0, .max), (1_000, 253_402_300_800), (-1, 4_000_000_000), (.min, .max), (1_000, 1_000)]
+            as [(Int64, Int64)])
+    func impossibleTimes(issuedAt: Int64, expiresAt: Int64) async throws {
+        try await withServingAgent(script: {
+            $0.entries = [.entry("a", "/a")]
+            $0.issuesAccessTokens = true
+            $0.accessTokenTimes = (issuedAt, expiresAt)
+        }) { agent, _ async throws in
+            let error = await #expect(throws: RPCError.self) {
+                try await agent.call(WorkloadAccessTokenMethods.fetchAccessToken, Self.request())
+            }
+            #expect(error?.code == .unavailable)
+            #expect(error?.message.hasSuffix("the server issued an access token that cannot be used") == true)
+        }
+    }
+
+    @Test("a token that has expired when it comes is not given out, and the server is asked at growing intervals")
+    func expired() async throws {
+        let time = ManualInstants()
+        try await withServingAgent(
+            instants: time.instants,
+            script: {
+                $0.entries = [.entry("a", "/a")]
+                $0.issuesAccessTokens = true
+                $0.accessTokenIssuedAhead = -600
+            }
+        ) { agent, plane async throws in
+            for _ in 1...10 {
+                let error = await #expect(throws: RPCError.self) {
+                    try await agent.call(WorkloadAccessTokenMethods.fetchAccessToken, Self.request())
+                }
+                #expect(error?.code == .unavailable)
+                #expect(error?.message.hasSuffix("that has expired: compare the clocks") == true)
+            }
+            #expect(plane.count("IssueAccessToken") == 1)
+            plane.script { $0.accessTokenIssuedAhead = -599 }
+            time.advance(by: .seconds(1))
+            _ = try await agent.call(WorkloadAccessTokenMethods.fetchAccessToken, Self.request())
+        }
+    }
+
+    @Test("the workload's library is passed on as far as it can be read; each version of ours has a token of its own")
     func libraries() async throws {
         try await withServingAgent(script: {
             $0.entries = [.entry("a", "/a")]
             $0.issuesAccessTokens = true
         }) { agent, plane async throws in
             var tokens: [String] = []
-            for library in ["signet-swift/1.2.3", "orders/1 signet-swift/1.2.3", "signet-swift/1.2.4", "", "a\u{7}b"] {
+            let libraries = [
+                "signet-swift/1.2.3", "orders/1 signet-swift/1.2.3", "signet-swift/1.2.4", "orders/1", "orders/2", "",
+                "a\u{7}b",
+            ]
+            for library in libraries {
                 var request = Self.request()
                 request.library = library
                 tokens.append(try await agent.call(WorkloadAccessTokenMethods.fetchAccessToken, request).accessToken)
             }
-            #expect(tokens == [1, 1, 2, 3, 3].map { "access-token-\($0)" })
+            #expect(tokens == [1, 1, 2, 3, 3, 3, 3].map { "access-token-\($0)" })
             #expect(
                 plane.calls.values.filter { $0.method == "IssueAccessToken" }.map(\.detail)
-                    == ["by signet-swift/1.2.3", "by signet-swift/1.2.4", ""].map {
-                        "a spiffe://example.org/payments []" + ($0.isEmpty ? "" : " \($0)")
+                    == ["by signet-swift/1.2.3", "by signet-swift/1.2.4", "by orders/1"].map {
+                        "a spiffe://example.org/payments [] \($0)"
                     })
         }
     }

@@ -97,6 +97,22 @@ struct AgentTokenStateTests {
         }
     }
 
+    @Test("a moment that no clock shows is not taken", arguments: [-1, 253_402_300_800, .min, .max])
+    func impossibleMoments(seconds: Int64) async throws {
+        let good = self.message(full: true, tokens: ["a"], keySet: Self.keySet)
+        let whole = self.message(full: true, tokens: ["a", "c"], keySet: Self.keySet)
+        for path in [\Signet_Workload_V1_Revocation.revokedAt, \.expiresAt] {
+            var wrong = self.message(tokens: ["b"])
+            wrong.revocations[0][keyPath: path] = seconds
+            try await self.following([good, wrong], then: [whole]) { state async throws in
+                try await self.time.waitForSleepers(1)
+                #expect(self.names(state) == ["a"])
+                self.time.advance(by: .seconds(1))
+                for await _ in state.updates() where self.names(state) == ["a", "c"] { break }
+            }
+        }
+    }
+
     @Test("the time from a revocation until it is in force is measured, but not of those that were there before")
     func lag() async throws {
         let messages = [
