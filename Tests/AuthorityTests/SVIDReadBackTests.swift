@@ -46,9 +46,11 @@ struct SVIDReadBackTests {
     }
 
     /// Where the signature begins: it ends the certificate, in a BIT STRING of less than 128 bytes.
+    ///
+    /// By chance it looks like one itself from some byte on; what stands before it never does.
     private var signatureStart: Int? {
         let end = self.der.count
-        return (8...72).first { self.der[end - $0 - 3] == 0x03 && Int(self.der[end - $0 - 2]) == $0 + 1 }
+        return (8...72).last { self.der[end - $0 - 3] == 0x03 && Int(self.der[end - $0 - 2]) == $0 + 1 }
             .map { end - $0 }
     }
 

@@ -22,6 +22,9 @@ struct FullDisk {
         let parent = try await deployment.agentID()
         try await deployment.register("/before", selector: Deployment.ownSelector)
 
+        // What was issued before is recorded; each question is a process, so this never spins.
+        while try await deployment.run(["workload", "fetch", "x509"]).status != 0 {}
+
         // As the server sees its folder.
         let filling = "/proc/\(server.pid)/root\(data)/filling"
         try Self.fill(filling)

@@ -21,14 +21,15 @@ token_endpoint, jwk_set, service, issuer, caller, audience = sys.argv[1:7]
 folder = pathlib.Path(sys.argv[7])
 # A key is in the JWK Set for a third of its life before it signs: at the very least for this long.
 published_before_use = 1_200
-# How far the clock is set at once. Nobody calls with a token that has less left when calls are under way.
-step = 100
+# How far the clock is set at once: by less than the minute before its end in which nobody calls with a token that could
+# be replaced, so that none ends while a call with it is under way.
+step = 50
 # Ten minutes beyond the second rotation, so that everybody's token is by the last key.
-steps = 84
+steps = 168
 # How many keys there are to be before the clock goes on, by the number of the step: the next one is published after 45
 # minutes, and signs after 75.
-published_by = {28: 2, 56: 3}
-signing_by = {46: 2, 74: 3}
+published_by = {56: 2, 112: 3}
+signing_by = {92: 2, 148: 3}
 
 context = ssl.create_default_context(cafile=str(folder / "bundle.pem"))
 context.load_cert_chain(folder / "svid.pem", folder / "key.pem")
@@ -134,7 +135,7 @@ def rounds_until(what, is_so):
 round()
 for number in range(1, steps + 1):
     set_clock(number * step)
-    for _ in range(3):
+    for _ in range(2):
         token = round()
     if number in published_by:
         rounds_until("the next key is published", lambda: len(published) >= published_by[number])
@@ -142,7 +143,7 @@ for number in range(1, steps + 1):
         rounds_until("the next key signs", lambda: len(signed) >= signing_by[number])
     # The state of revocations comes every five seconds however fast the clock goes. When it has come, a call passes that
     # accepts none that is old.
-    if number % 5 == 0 and token:
+    if number % 10 == 0 and token:
         rounds_until("the state is new", lambda: ask("POST", service, Authorization=f"Bearer {token}")[0] == 200)
 
 print(

@@ -27,6 +27,8 @@ package final class TemporaryDirectory: Sendable {
     @discardableResult
     package func write(_ bytes: [UInt8], to name: String, mode: Int = 0o600) throws -> String {
         let path = self.path(name)
+        // Whoever looks meanwhile sees the new content with the new mode only.
+        try? FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
         try Data(bytes).write(to: URL(fileURLWithPath: path))
         try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
         return path

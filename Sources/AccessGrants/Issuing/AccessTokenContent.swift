@@ -61,10 +61,14 @@ package struct AccessTokenContent: Hashable, Sendable {
             claims: self.claims, sign: sign)
     }
 
-    /// 128 random bits in 22 characters.
+    /// 128 random bits in 22 characters, not beginning with `-`: a token is named on command lines, to revoke it.
     private static func randomID() -> String {
         var generator = SystemRandomNumberGenerator()
-        let words = [generator.next(), generator.next()]
-        return Base64URL.encode(words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } })
+        while true {
+            let words = [generator.next(), generator.next()]
+            let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }
+            let id = Base64URL.encode(bytes)
+            if !id.hasPrefix("-") { return id }
+        }
     }
 }

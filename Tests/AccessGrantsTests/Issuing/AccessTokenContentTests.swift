@@ -44,6 +44,12 @@ struct AccessTokenContentTests {
         #expect(try self.content().id != content.id)
     }
 
+    @Test("no jti begins like an option of a command")
+    func commandLines() throws {
+        // Of this many, fifteen would by chance.
+        for _ in 1...1_000 { #expect(try !self.content().id.hasPrefix("-")) }
+    }
+
     @Test("RFC 8705 §3.1: a token that is bound names the certificate's SHA-256")
     func binding() throws {
         let claims = try self.content(certificate: Array(repeating: 0xFF, count: 32)).claims

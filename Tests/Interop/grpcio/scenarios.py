@@ -388,13 +388,14 @@ def svids(c, d):
             [f"spiffe://{TRUST_DOMAIN}/minted"])
     c.equal("expires_at", minted.svid.expires_at, int(minted.chain[0].not_valid_after_utc.timestamp()))
     good, uri = new_key(), f"spiffe://{TRUST_DOMAIN}/minted"
+    request = csr(good, uri)
     ed = ed25519.Ed25519PrivateKey.generate()
     ed_request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).add_extension(
         x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)]), critical=False).sign(ed, None)
     for name, wrong in {
         "nothing": b"", "no request": b"x", "no URI": csr(good), "two URIs": csr(good, uri, uri + "2"),
         "another trust domain": csr(good, "spiffe://elsewhere.org/a"), "a reserved name": csr(good, SERVER_ID),
-        "a spoiled signature": csr(good, uri)[:-1] + b"\0",
+        "a spoiled signature": request[:-1] + bytes([request[-1] ^ 1]),
         "an Ed25519 key": ed_request.public_bytes(serialization.Encoding.DER),
     }.items():
         c.refused("mint with " + name, lambda: d.local.MintX509SVID(csr=wrong), "INVALID_ARGUMENT")
