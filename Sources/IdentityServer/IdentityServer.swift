@@ -247,6 +247,12 @@ package final class IdentityServer: Service {
             self.configuration, plane: plane, identity: identity, health: health, logger: self.logger)
         // Last of what can fail: it has to run once it is there.
         let server = try self.transport(plane, identity, health)
+        plane.disconnections.begin { disconnection in
+            server.closeConnections { peer in
+                guard case .tls(let certificate?) = peer else { return false }
+                return disconnection.concerns(certificate)
+            }
+        }
         let rotation = AuthorityRotationLoop(
             rotation: self.authority, changeLog: self.stores.changeLog, plane: plane)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -256,14 +262,6 @@ package final class IdentityServer: Service {
             group.addTask { try await Pruning(plane: plane).run() }
             if let tokens = plane.tokens {
                 group.addTask { try await TokenKeyLoop(tokens: tokens, plane: plane).run() }
-            }
-            group.addTask {
-                try await plane.disconnections.run { disconnections in
-                    server.closeConnections { peer in
-                        guard case .tls(let certificate?) = peer else { return false }
-                        return disconnections.contains { $0.concerns(certificate) }
-                    }
-                }
             }
             if let endpoint { group.addTask { try await endpoint.run() } }
             group.addTask { try await self.announce(server, endpoint, health) }

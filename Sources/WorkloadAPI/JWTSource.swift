@@ -51,7 +51,11 @@ public final class JWTSource: Service {
         let key = JWTSVIDCache.Key(audience: audience, selection: selection)
         let now = self.instants.now()
         if let svid = self.cache.withLock({ $0.fresh(key, now: now) }) { return svid }
-        return try await self.flights.run(key) { try await self.fetch(key) }
+        return try await self.flights.run(key) {
+            // The call of another one may have ended just now.
+            if let svid = self.cache.withLock({ $0.fresh(key, now: now) }) { return svid }
+            return try await self.fetch(key)
+        }
     }
 
     private func fetch(_ key: JWTSVIDCache.Key) async throws -> JWTSVID {

@@ -141,12 +141,13 @@ struct OpenSSLTests {
             id: domain.id("/web"), publicKey: newPublicKey(), ttl: .hours(1), now: Self.now)
         let path = try TemporaryDirectory()
         let file = try path.write(try self.pem(svid.chain[0]), to: "leaf.pem")
-        let output = try await self.openssl("x509", "-noout", "-startdate", "-enddate", "-subject", "-in", file)
+        let output = try await self.openssl(
+            "x509", "-noout", "-startdate", "-enddate", "-subject", "-nameopt", "RFC2253", "-in", file)
         #expect(
             output.outputText == """
                 notBefore=Jan 15 08:00:50 2027 GMT
                 notAfter=Jan 15 09:01:00 2027 GMT
-                subject=C = US, O = SPIRE
+                subject=O=SPIRE,C=US
 
                 """)
     }

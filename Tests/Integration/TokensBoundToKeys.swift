@@ -67,7 +67,7 @@ struct TokensBoundToKeys {
         let read = try TrustBundle(parsingWITKeySet: Array(keySet.utf8), trustDomain: bundle.trustDomain)
         #expect(read.witAuthorities == bundle.witAuthorities)
 
-        #expect(!server.log.contains("eyJ") && !agent.log.contains("eyJ"))
+        #expect(!server.log.contains("eyJhbGci") && !agent.log.contains("eyJhbGci"))
         #expect(await agent.stop() == 0)
         #expect(await server.stop() == 0)
     }

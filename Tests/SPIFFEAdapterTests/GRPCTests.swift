@@ -230,7 +230,7 @@ struct GRPCTests {
     func goAway() async throws {
         let seen = Recorded<String>()
         let orders = AskedSource(self.fixture.orders)
-        let age = ConnectionAge(maximum: .milliseconds(400), grace: .seconds(20))
+        let age = ConnectionAge(maximum: .seconds(2), grace: .seconds(20))
         try await self.withServer(connectionAge: age, seen: seen) { port async throws in
             try await self.withClient(port, orders) { client async throws in
                 #expect(try await self.ask(client) == Fixture.orders.uri)

@@ -75,12 +75,12 @@ struct OpenSSLWrongCertificateTests {
         let contexts = self.fixture.server(policy: .exactly(id(Fixture.ordersID)))
         try await withServer(contexts) { server async throws in
             let refused = try await OpenSSL.client(port: server.port, wrongArguments)
-            #expect(!refused.outputText.contains("ping"))
+            #expect(!refused.outputText.contains("ping\n"))
             #expect(await server.nextOutcome() == .refused(try wrong.refusal(self.fixture)))
 
             let right = try self.show(Credentials(self.fixture.orders.current().svid))
             let heard = try await OpenSSL.client(port: server.port, right)
-            #expect(heard.outputText.contains("ping"))
+            #expect(heard.outputText.contains("ping\n"))
             #expect(await server.nextOutcome() == .peer(id(Fixture.ordersID)))
         }
     }

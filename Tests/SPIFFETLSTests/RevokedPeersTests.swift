@@ -65,8 +65,8 @@ struct RevokedPeersTests {
         let client = self.contexts(of: self.fixture.payments, revoked: self.revoked)
         try await withServer(server) { server async throws in
             let doomed = try await open(server.port, self.contexts(of: self.fixture.orders, revoked: nil)).channel
-            let stays = try await open(server.port, client).channel
             #expect(await server.nextOutcome() == .peer(id(Fixture.ordersID)))
+            let stays = try await open(server.port, client).channel
             #expect(await server.nextOutcome() == .peer(id(Fixture.paymentsID)))
             #expect(self.revoked.connectionCount == 3)
             self.revoke(Fixture.ordersID)

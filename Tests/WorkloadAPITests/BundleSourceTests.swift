@@ -124,12 +124,15 @@ struct BundleSourceTests {
 
     @Test("waiting ends when the time is up and one kind is missing")
     func deadline() async throws {
-        self.api.x509Bundles(.send(self.x509), .hold)
+        let gate = Gate()
+        self.api.x509Bundles(.wait(gate), .send(self.x509), .hold)
         self.api.jwtBundles(.hold)
         let source = try self.makeSource()
         try await self.run(source) { () async throws in
             async let waiting = Result { try await source.waitUntilReady(timeout: .seconds(5)) }
-            try await self.time.waitForSleepers(1)
+            // It waits for each kind until then.
+            try await self.time.waitForSleepers(2)
+            gate.open()
             for await state in source.x509Updates() { if case .success = state { break } }
             self.time.advance(by: .seconds(5))
             let result = await waiting
@@ -175,7 +178,7 @@ struct SourceScopeTests {
         try await self.api.serve { () async throws in
             await #expect(throws: WorkloadAPIError.permissionDenied("not registered")) {
                 try await withX509Source(
-                    client: try self.api.client(), timeout: .milliseconds(100), logger: Self.logger
+                    client: try self.api.client(), timeout: .seconds(2), logger: Self.logger
                 ) { _ in Issue.record("there is no identity") }
             }
         }

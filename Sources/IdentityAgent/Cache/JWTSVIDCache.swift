@@ -25,12 +25,17 @@ final class JWTSVIDCache: Sendable {
 
     private struct Order: Hashable, Sendable {
         let key: JWTSVIDKey
-        let isRefresh: Bool
+        /// The token that is held and is to be replaced.
+        var replaced: String?
         /// Tells orders apart that are not to be shared.
         var number: UInt64?
     }
 
-    private let store = Mutex(JWTSVIDStore(limit: JWTSVIDCache.limit))
+    private final class Held: Sendable {
+        let store = Mutex(JWTSVIDStore(limit: JWTSVIDCache.limit))
+    }
+
+    private let held: Held
     private let requests: SharedWork<Order, IssuedJWTSVID>
     private let unsharedOrders = Mutex<UInt64>(0)
     private let connections: ServerConnections
@@ -39,11 +44,23 @@ final class JWTSVIDCache: Sendable {
     init(connections: ServerConnections, instants: Instants) {
         self.connections = connections
         self.instants = instants
+        let held = Held()
+        self.held = held
+        // What comes of it is kept here, once, so that whoever comes after it finds it.
         self.requests = SharedWork(
             limit: Self.maxWaitingRequests, runningLimit: Self.maxRunningRequests
         ) { order in
-            try await Self.fetch(
-                order.key, timeout: order.isRefresh ? Self.refreshTimeout : Self.timeout, connections, instants)
+            let timeout = order.replaced == nil ? Self.timeout : Self.refreshTimeout
+            if order.number != nil { return try await Self.fetch(order.key, timeout: timeout, connections, instants) }
+            let now = instants.now()
+            if let settled = held.store.withLock({ $0.use(order.key, now: now) }), settled.isFresh(now: now),
+                settled.token != order.replaced
+            {
+                return settled
+            }
+            let svid = try await Self.fetch(order.key, timeout: timeout, connections, instants)
+            held.store.withLock { $0.insert(svid, for: order.key) }
+            return svid
         }
     }
 
@@ -69,17 +86,15 @@ final class JWTSVIDCache: Sendable {
                 number += 1
                 return number
             }
-            return try await self.requests.value(for: Order(key: key, isRefresh: false, number: number))
+            return try await self.requests.value(for: Order(key: key, number: number))
         }
         let now = self.instants.now()
-        let held = self.store.withLock { $0.use(key, now: now) }
+        let held = self.held.store.withLock { $0.use(key, now: now) }
         if let held, held.isFresh(now: now), Self.isTrusted(held, authorities) { return held }
         do {
-            let svid = try await self.requests.value(for: Order(key: key, isRefresh: held != nil))
-            self.store.withLock { $0.insert(svid, for: key) }
-            return svid
+            return try await self.requests.value(for: Order(key: key, replaced: held?.token))
         } catch let error as RPCError where Self.isRefusal(error) {
-            self.store.withLock { $0.remove(key) }
+            self.held.store.withLock { $0.remove(key) }
             throw error
         } catch {
             try Task.checkCancellation()

@@ -162,6 +162,10 @@ struct IdentityLifecycle: Sendable {
                 try Task.checkCancellation()
                 failures.failed(error, self.logger)
                 try await self.instants.sleep(for: backoff.next(using: &generator))
+            } catch {
+                // What a call that is cancelled throws depends on how far it has come.
+                try Task.checkCancellation()
+                throw error
             }
         }
     }

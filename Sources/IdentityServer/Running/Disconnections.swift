@@ -1,4 +1,3 @@
-import Rotation
 import SPIFFE
 import Synchronization
 
@@ -13,25 +12,16 @@ struct Disconnection: Hashable, Sendable {
     }
 }
 
-/// What the services ask of the transport, which begins after them.
+/// What the services ask of the transport, which begins after them: before that there is no connection.
 final class Disconnections: Sendable {
-    private let requested = Mutex<[Disconnection]>([])
-    private let wakeUp = WakeUp()
+    private let close = Mutex<(@Sendable (Disconnection) -> Void)?>(nil)
 
-    func request(_ disconnection: Disconnection) {
-        self.requested.withLock { $0.append(disconnection) }
-        self.wakeUp.signal()
+    /// From now on connections are closed by `close`, at once: those that an agent makes afterwards are not concerned.
+    func begin(_ close: @escaping @Sendable (Disconnection) -> Void) {
+        self.close.withLock { $0 = close }
     }
 
-    /// Hands over the requests as they come, until the task is cancelled.
-    func run(_ disconnect: ([Disconnection]) async -> Void) async throws {
-        while true {
-            let requested = self.requested.withLock { requested in
-                defer { requested = [] }
-                return requested
-            }
-            if !requested.isEmpty { await disconnect(requested) }
-            try await self.wakeUp.wait()
-        }
+    func request(_ disconnection: Disconnection) {
+        self.close.withLock { $0 }?(disconnection)
     }
 }

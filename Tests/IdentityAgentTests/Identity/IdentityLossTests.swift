@@ -73,7 +73,10 @@ struct IdentityLossTests {
         plane.script(script)
         let directory = try TemporaryDirectory()
         try await plane.running { port in
-            try await withAgent(of: plane, port: port, in: directory) { agent in await agent.waitUntilServing() }
+            try await withAgent(of: plane, port: port, in: directory) { agent in
+                await agent.waitUntilServing()
+                await plane.waitForCalls("PostStatus", 1)
+            }
             // The second run starts with its identity on disk, and keeps the token.
             try await withAgent(of: plane, port: port, in: directory) {
                 $0.joinToken = "token-2"
@@ -83,7 +86,6 @@ struct IdentityLossTests {
                 try await lose(agent, plane)
                 plane.script { $0.denial = .agentNotAttested }
                 await plane.waitForCalls("AttestAgent", 2)
-                plane.script { $0.denial = nil }
                 try await check(agent, plane)
             }
         }

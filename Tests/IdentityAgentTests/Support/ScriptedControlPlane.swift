@@ -230,7 +230,12 @@ final class ScriptedControlPlane: Sendable {
             if let failure { throw RPCError(code: failure, message: "it failed") }
             for try await request in requests {
                 let token = String(decoding: request.params.data.payload, as: UTF8.self)
-                let known = self.state.withLock { $0.joinTokens.remove(token) != nil }
+                let known = self.state.withLock { script in
+                    guard script.joinTokens.remove(token) != nil else { return false }
+                    // Whoever has attested is let in, from the next call on.
+                    script.denial = nil
+                    return true
+                }
                 guard request.params.data.type == "join_token", known else {
                     throw RPCError(
                         code: .invalidArgument,

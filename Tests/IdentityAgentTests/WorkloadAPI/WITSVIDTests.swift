@@ -162,7 +162,12 @@ struct WITSVIDTests {
     func renewal() async throws {
         let time = ManualInstants()
         try await Self.withAgent(
-            instants: time.instants, script: { $0.entries = [.entry("a", "/a")] }
+            instants: time.instants,
+            script: {
+                $0.entries = [.entry("a", "/a")]
+                // The agent's own identity, and its connection with it, is not what is replaced here.
+                $0.agentLifetime = .seconds(86_400)
+            }
         ) { agent, _ async throws in
             try await Self.watching(agent) { stream async throws in
                 let first = try await stream.next()

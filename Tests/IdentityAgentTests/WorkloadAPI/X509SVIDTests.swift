@@ -312,6 +312,7 @@ struct X509SVIDTests {
                 $0.entries.append(.entry("mine", "/mine", createdAt: 1_800_000_000))
             }, configure: { $0.svidCacheLimit = 2 }
         ) { agent, plane async throws in
+            await plane.waitForCalls("BatchNewX509SVID", 1)
             let response = try await agent.first(WorkloadAPIMethods.fetchX509SVID)
             #expect(response.svids.map(\.spiffeID) == ["spiffe://example.org/mine"])
             #expect(plane.calls.values.filter { $0.method == "BatchNewX509SVID" }.map(\.detail) == ["0,1", "mine"])

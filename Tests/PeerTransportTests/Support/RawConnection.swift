@@ -178,8 +178,10 @@ struct RawConnection: ~Copyable {
     }
 
     /// Reads until the server has handled all that was sent so far; returns the frames that came before it said so.
+    ///
+    /// A server that has closed the connection meanwhile cannot be asked: what it sent before is read.
     mutating func settle() async throws -> [RawFrame] {
-        try await self.send([RawFrame.ping])
+        try? await self.send([RawFrame.ping])
         var frames: [RawFrame] = []
         while let frame = try await self.next() {
             if frame.kind == .ping, frame.flags == RawFrame.acknowledgement { break }

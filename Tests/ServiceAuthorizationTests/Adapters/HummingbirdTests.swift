@@ -479,7 +479,7 @@ struct HummingbirdTests {
                             }
                         }
                         // In the middle of the calls, and between two rounds of them.
-                        group.addTask { try identity.rotate() }
+                        try identity.rotate()
                         try await group.waitForAll()
                     }
                     let token = try await tokens.token(for: request)

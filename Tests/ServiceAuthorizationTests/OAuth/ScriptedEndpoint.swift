@@ -45,11 +45,13 @@ final class ScriptedEndpoint: Sendable {
     func client(_ instants: Instants) -> OAuthHTTPClient {
         OAuthHTTPClient(instants: instants) { request, _ in
             let body = try await request.body?.collect(upTo: 100_000)
+            // Before it counts as made: who waits for that sets the next one's answer.
+            let answer = self.answer.withLock { $0 }
             self.requests.append(
                 Request(
                     method: request.method.rawValue, url: request.url, headers: request.headers,
                     body: body.map { String(buffer: $0) } ?? ""))
-            switch self.answer.withLock({ $0 }) {
+            switch answer {
             case .text(let text, let status):
                 return HTTPClientResponse(
                     status: HTTPResponseStatus(statusCode: Int(status)), body: .bytes(ByteBuffer(string: text)))

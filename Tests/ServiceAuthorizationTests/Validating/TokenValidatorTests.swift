@@ -234,7 +234,7 @@ struct TokenValidatorTests {
         }
         let text = lines.values.joined()
         #expect(lines.values.count == 4)
-        #expect(!text.contains("eyJ"))
+        #expect(!text.contains("eyJhbGci"))
         for part in token.split(separator: ".") { #expect(!text.contains(part)) }
         let first = try #require(lines.values.first)
         let object = try #require(try JSON.parse(Array(first.utf8.dropLast()), maxBytes: 4_096).object)
