@@ -3,6 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import Rotation
 public import SPIFFE
 import SPIFFETLS
 public import X509
@@ -52,9 +53,11 @@ public struct BundleEndpointClient: Sendable {
         let security = try self.security(of: endpoint, bundles)
         let document: [UInt8]
         do {
-            document = try await withDeadline(after: self.timeout) {
+            document = try await Instants.system.withTimeLimit(self.timeout) {
                 try await self.document(at: endpoint.url, security)
             }
+        } catch is TimeLimitExceeded {
+            throw BundleFetchError.timedOut
         } catch {
             // What a cancelled fetch fails with is the end of its connection.
             try Task.checkCancellation()
@@ -141,21 +144,5 @@ private enum TransportSecurity: Sendable {
         case .web(let client): client.secureClient(channel, host: url.isAddress ? nil : url.host)
         case .spiffe(let contexts): contexts.secureClient(channel)
         }
-    }
-}
-
-/// Runs `body`, and ends it when it takes too long.
-private func withDeadline<Result: Sendable>(
-    after timeout: Duration, _ body: @escaping @Sendable () async throws -> Result
-) async throws -> Result {
-    try await withThrowingTaskGroup(of: Result.self) { group in
-        group.addTask { try await body() }
-        group.addTask {
-            try await Task.sleep(for: timeout)
-            throw BundleFetchError.timedOut
-        }
-        defer { group.cancelAll() }
-        guard let first = try await group.next() else { throw CancellationError() }
-        return first
     }
 }

@@ -2,7 +2,6 @@ public import Logging
 package import Rotation
 public import SPIFFE
 public import ServiceLifecycle
-import Synchronization
 
 /// Follows the trust bundle of a foreign trust domain: fetches it again and again, and keeps the last good one.
 ///
@@ -20,10 +19,9 @@ public final class BundleFollower: Service {
     private let forget: @Sendable (TrustDomain) async throws -> Void
     private let instants: Instants
     private let logger: Logger
+    /// What was fetched last; in force until the relation has ended.
     private let state: Watched<TrustBundle?>
     private let hasEnded = Watched(false)
-    /// Held while the bundle changes, so that none arrives after the end of the relation.
-    private let change = Mutex(())
 
     /// - Parameters:
     ///   - endpoint: Where the bundle is, and how its server proves who it is.
@@ -68,43 +66,50 @@ public final class BundleFollower: Service {
     }
 
     /// The bundle in force; nil until the first one was fetched, where there was none to begin with.
-    public var current: TrustBundle? { self.state.current }
+    public var current: TrustBundle? { self.hasEnded.current ? nil : self.state.current }
 
     /// The bundle in force and then each that takes its place; for one consumer.
     public func updates() -> some AsyncSequence<TrustBundle?, Never> & Sendable {
-        self.state.updates()
+        self.state.updates().map { _ in self.current }
     }
 
     /// Fetches until it is cancelled, told to shut down gracefully, or the relation is ended.
     public func run() async throws {
         try? await cancelWhenGracefulShutdown {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { for await hasEnded in self.hasEnded.updates() where hasEnded { return } }
-                group.addTask { try await self.poll() }
-                defer { group.cancelAll() }
-                _ = try await group.next()
+            while !self.hasEnded.current {
+                await self.refresh()
+                try await self.pause()
             }
         }
     }
 
-    private func poll() async throws {
-        while !Task.isCancelled {
-            await self.refresh()
-            let interval = self.current?.refreshInterval ?? TrustBundle.defaultRefreshInterval
-            try await self.instants.sleep(for: interval * Double.random(in: 0.9...1))
+    /// Waits for the next fetch, or for the end of the relation.
+    ///
+    /// The end interrupts nothing else: what is being stored then is stored, and deleted.
+    private func pause() async throws {
+        let interval = self.current?.refreshInterval ?? TrustBundle.defaultRefreshInterval
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { for await hasEnded in self.hasEnded.updates() where hasEnded { return } }
+            group.addTask { try await self.instants.sleep(for: interval * Double.random(in: 0.9...1)) }
+            defer { group.cancelAll() }
+            try await group.next()
         }
+        try Task.checkCancellation()
     }
 
     /// Ends the relation with the foreign trust domain (SPIFFE Federation §6): its bundle is in force no more.
     ///
-    /// ``current`` is nil from here on, which ``updates()`` say; ``run()`` returns, and nothing is fetched again.
-    /// Whoever validates with the bundle has to take it out of what it trusts. A stored bundle that cannot be deleted is
-    /// logged. There is no way back but a new follower.
+    /// ``current`` is nil from here on, which ``updates()`` say; ``run()`` returns, after a fetch that is under way, and
+    /// nothing is fetched again. Whoever validates with the bundle has to take it out of what it trusts. A stored bundle
+    /// that cannot be deleted is logged. There is no way back but a new follower.
     public func endRelation() async {
-        self.change.withLock { _ in
-            self.hasEnded.publish(true)
-            self.state.publish(nil)
-        }
+        self.hasEnded.publish(true)
+        // Wakes who follows.
+        self.state.publish(nil)
+        await self.forgetStored()
+    }
+
+    private func forgetStored() async {
         do {
             try await self.forget(self.endpoint.trustDomain)
         } catch {
@@ -138,6 +143,7 @@ public final class BundleFollower: Service {
     }
 
     private func take(_ fetched: TrustBundle) async {
+        guard !self.hasEnded.current else { return }
         let current = self.current
         if let current, !fetched.replaces(current) {
             self.logger.warning(
@@ -156,17 +162,9 @@ public final class BundleFollower: Service {
                 "the fetched trust bundle could not be stored; it is in force until the end of this process",
                 metadata: ["error": "\(error)"])
         }
-        await self.publish(fetched)
-    }
-
-    private func publish(_ bundle: TrustBundle) async {
-        let isTaken = self.change.withLock { _ in
-            guard !self.hasEnded.current else { return false }
-            self.state.publish(bundle)
-            return true
-        }
-        // What was stored meanwhile is not to come back at the next start.
-        if !isTaken { try? await self.forget(self.endpoint.trustDomain) }
+        self.state.publish(fetched)
+        // What was stored after the end of the relation is not to come back at the next start.
+        if self.hasEnded.current { await self.forgetStored() }
     }
 
     private static func text(_ bundle: TrustBundle?) -> String {

@@ -207,27 +207,74 @@ struct FollowerTests {
         try await server.stop()
     }
 
-    @Test("FED-67: a bundle that was under way when the relation ended is not taken")
+    @Test("FED-67: a bundle that is being stored when the relation ends is not in force, and does not stay stored")
     func endedMeanwhile() async throws {
         let server = try await ScriptedEndpoint.start(self.fixtures.webIdentity())
         server.answer("/b", body: self.bundle(1).document())
-        let (stored, ended) = (Recorded<TrustBundle>(), Watched(false))
-        let storing = Watched(false)
+        let (stored, isStoring, mayStore) = (Watched<TrustBundle?>(nil), Watched(false), Watched(false))
         let follower = BundleFollower(
             endpoint: try self.fixtures.webEndpoint(server.port), initial: nil, client: self.fixtures.client(),
             instants: self.time.instants, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             store: { bundle in
-                stored.append(bundle)
-                storing.publish(true)
-                for await isEnded in ended.updates() where isEnded { return }
+                isStoring.publish(true)
+                for await mayStore in mayStore.updates() where mayStore { break }
+                // Long enough for whatever else the end of the relation sets going.
+                for _ in 0..<1_000 { await Task.yield() }
+                stored.publish(bundle)
+            },
+            forget: { _ in
+                try Task.checkCancellation()
+                stored.publish(nil)
             })
-        async let fetched: Void = follower.refresh()
-        for await isStoring in storing.updates() where isStoring { break }
-        await follower.endRelation()
-        ended.publish(true)
-        await fetched
-        #expect(stored.values == [self.bundle(1)])
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await follower.run() }
+            for await isStoring in isStoring.updates() where isStoring { break }
+            await follower.endRelation()
+            #expect(stored.current == nil)
+            mayStore.publish(true)
+            try await group.waitForAll()
+        }
         #expect(follower.current == nil)
+        #expect(stored.current == nil)
         try await server.stop()
+    }
+
+    @Test("a stored bundle of an ended relation that cannot be deleted is logged, also one stored after the end")
+    func notForgotten() async throws {
+        let server = try await ScriptedEndpoint.start(self.fixtures.webIdentity())
+        server.answer("/b", body: self.bundle(1).document())
+        let (log, isStoring, mayStore) = (Recorded<String>(), Watched(false), Watched(false))
+        let follower = BundleFollower(
+            endpoint: try self.fixtures.webEndpoint(server.port), initial: nil, client: self.fixtures.client(),
+            instants: self.time.instants, logger: Logger(label: "test") { _ in RecordedErrors(messages: log) },
+            store: { _ in
+                isStoring.publish(true)
+                for await mayStore in mayStore.updates() where mayStore { break }
+            },
+            forget: { _ in throw CancellationError() })
+        async let fetched: Void = follower.refresh()
+        for await isStoring in isStoring.updates() where isStoring { break }
+        await follower.endRelation()
+        mayStore.publish(true)
+        await fetched
+        let message = "the stored trust bundle of a relation that has ended could not be deleted"
+        #expect(log.values == [message, message])
+        try await server.stop()
+    }
+}
+
+/// Keeps the messages of errors.
+private struct RecordedErrors: LogHandler {
+    let messages: Recorded<String>
+    var logLevel = Logger.Level.error
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { self.metadata[key] }
+        set { self.metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        self.messages.append("\(event.message)")
     }
 }
