@@ -10,6 +10,9 @@ package struct AuditEvent: Hashable, Sendable {
         case changed
         /// Records before this one could not be written; ``AuditEvent/count`` says how many.
         case lost
+        /// Refusals before this one were too many in one second to be recorded; ``AuditEvent/count`` says how many, and
+        /// ``AuditEvent/reason`` of which kind.
+        case suppressed
     }
 
     package enum Kind: String, Hashable, Sendable, CaseIterable {

@@ -26,21 +26,30 @@ extension RotatingFile: AuditSink {
 /// A record that cannot be written stops nothing: identities are worth more than the record of them. It is counted, the
 /// log says so once, and the first record that can be written again is preceded by one that says how many are missing.
 /// What peers without an identity are refused is recorded only so often in a second, and so are calls of methods that
-/// their callers may not call: these cannot push out the records of others.
+/// their callers, who have one, may not call: these cannot push out the records of others, nor each other's. How many were
+/// left out says a record of its own, before the next one of a later second.
 package final class AuditTrail: Sendable {
-    /// The most such refusals that are recorded in one second; the next record counts the rest.
-    package static let maxStrangersPerSecond = 20
+    /// The most refusals of each of these two kinds that are recorded in one second.
+    package static let maxRefusalsPerSecond = 20
 
     fileprivate struct Lane {
         let sink: any AuditSink
         var lost: UInt64 = 0
     }
 
+    /// How many refusals of one kind are recorded.
+    fileprivate struct Budget {
+        /// What the record says of those that were left out.
+        let reason: String
+        var second: Int64 = 0
+        var recorded = 0
+        var suppressed: UInt64 = 0
+    }
+
     fileprivate struct State {
         var lanes: [Lane]
-        var second: Int64 = 0
-        var strangers = 0
-        var suppressed: UInt64 = 0
+        var strangers = Budget(reason: "without_identity")
+        var calls = Budget(reason: "calls_not_allowed")
     }
 
     /// What the log has to hear.
@@ -58,9 +67,8 @@ package final class AuditTrail: Sendable {
     }
 
     package func record(_ event: AuditEvent) {
-        let notices = self.state.withLock { state -> [Notice] in
-            guard let event = state.admitted(event) else { return [] }
-            return state.append(event)
+        let notices = self.state.withLock { state in
+            state.admitted(event).flatMap { state.append($0) }
         }
         for notice in notices {
             switch notice {
@@ -74,22 +82,43 @@ package final class AuditTrail: Sendable {
     }
 }
 
-extension AuditTrail.State {
-    /// The event as it is recorded; nil for one too many of peers who have no business here.
-    fileprivate mutating func admitted(_ event: AuditEvent) -> AuditEvent? {
-        guard event.decision == .refused, event.peer == nil || event.kind == .call else { return event }
-        let second = Int64(event.time.timeIntervalSince1970.rounded(.down))
-        if second != self.second { (self.second, self.strangers) = (second, 0) }
-        guard self.strangers < AuditTrail.maxStrangersPerSecond else {
+extension AuditTrail.Budget {
+    /// What was left out before this second, as a record.
+    fileprivate mutating func gap(before second: Int64, at time: Date) -> AuditEvent? {
+        guard second != self.second, self.suppressed > 0 else { return nil }
+        defer { self.suppressed = 0 }
+        var gap = AuditEvent(time: time, decision: .suppressed, kind: .audit, route: "")
+        gap.reason = self.reason
+        gap.count = self.suppressed
+        return gap
+    }
+
+    /// Whether one more may be recorded in this second; one that may not is counted.
+    fileprivate mutating func admits(_ second: Int64) -> Bool {
+        if second != self.second { (self.second, self.recorded) = (second, 0) }
+        guard self.recorded < AuditTrail.maxRefusalsPerSecond else {
             self.suppressed += 1
-            return nil
+            return false
         }
-        self.strangers += 1
-        guard self.suppressed > 0 else { return event }
-        var event = event
-        event.count = self.suppressed + 1
-        self.suppressed = 0
-        return event
+        self.recorded += 1
+        return true
+    }
+}
+
+extension AuditTrail.State {
+    /// What is recorded: what was left out until now, where that is over, and the event, if it is not one too many.
+    fileprivate mutating func admitted(_ event: AuditEvent) -> [AuditEvent] {
+        let second = Int64(event.time.timeIntervalSince1970.rounded(.down))
+        let gaps = [
+            self.strangers.gap(before: second, at: event.time), self.calls.gap(before: second, at: event.time),
+        ]
+        let isAdmitted =
+            switch (event.decision, event.peer, event.kind) {
+            case (.refused, nil, _): self.strangers.admits(second)
+            case (.refused, _, .call): self.calls.admits(second)
+            default: true
+            }
+        return gaps.compactMap(\.self) + (isAdmitted ? [event] : [])
     }
 
     fileprivate mutating func append(_ event: AuditEvent) -> [AuditTrail.Notice] {
@@ -105,7 +134,8 @@ extension AuditTrail.State {
             }
             if let code = self.lanes[index].sink.append(lines) {
                 if lost == 0 { notices.append(.failing(code: code)) }
-                self.lanes[index].lost = lost + 1
+                // One that stands for others is as many as they.
+                self.lanes[index].lost = lost + (event.count ?? 1)
             } else if lost > 0 {
                 notices.append(.working(lost: lost))
                 self.lanes[index].lost = 0

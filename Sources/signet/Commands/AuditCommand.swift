@@ -28,7 +28,7 @@ struct AuditQueryCommand: AsyncParsableCommand {
     @Option(help: "Of this issuer.") var iss: String?
     @Option(help: "Asked for by uid:N or this SPIFFE ID.") var peer: String?
     @Option(help: "access_token, x509_svid, grant, …: the kind of what it is about.") var kind: AuditEvent.Kind?
-    @Option(help: "issued, refused, revoked, changed or lost.") var decision: AuditEvent.Decision?
+    @Option(help: "issued, refused, revoked, changed, lost or suppressed.") var decision: AuditEvent.Decision?
     @Option(help: "Asked for by this library, with its version or without: signet-swift/1.2.3.") var library: String?
     @Option(help: "pretty or json: json is one object a line, as in the file.") var output: OutputFormat = .pretty
 
