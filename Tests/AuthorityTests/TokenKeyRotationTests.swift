@@ -33,7 +33,7 @@ struct TokenKeyRotationTests {
     }
 
     private func rotation(
-        _ journal: Journal, _ keys: MemoryKeyManager, type: KeyType = .ecP256, withdrawn: Set<String> = [],
+        _ journal: Journal, _ keys: any KeyManager, type: KeyType = .ecP256, withdrawn: Set<String> = [],
         now: Date? = nil
     ) async throws -> TokenKeyRotation {
         try await TokenKeyRotation.start(
@@ -148,6 +148,34 @@ struct TokenKeyRotationTests {
         try await rotation.rotate(now: self.start + .hours(1))
         #expect(rotation.state.current.signer.keyID != first)
         #expect(try !self.kids(rotation).contains(first))
+    }
+
+    @Test("a key is withdrawn though its private key cannot be deleted, which the next rotation does")
+    func failingDeletion() async throws {
+        let keys = ScriptedKeyManager()
+        let rotation = try await self.rotation(Journal(), keys)
+        let first = rotation.state.current.signer.keyID
+        let before = Set(try await keys.names())
+        keys.failNextDeletions(1)
+        try await rotation.withdraw(keyID: first, now: self.start + .hours(1))
+        #expect(rotation.state.current.signer.keyID != first)
+        #expect(try await before.isSubset(of: keys.names()))
+        try await rotation.rotate(now: self.start + .hours(1))
+        #expect(try await keys.names().count == 2)
+    }
+
+    @Test("rotations that fail leave no keys behind, however many there are")
+    func failuresAddUp() async throws {
+        let (journal, keys) = (Journal(), ScriptedKeyManager())
+        let rotation = try await self.rotation(journal, keys)
+        journal.fill(true)
+        for _ in 0..<20 {
+            await #expect(throws: Journal.Full.self) { try await rotation.rotate(now: self.start + .hours(20)) }
+        }
+        #expect(try await keys.names().count == 3)
+        journal.fill(false)
+        try await rotation.rotate(now: self.start + .hours(20))
+        #expect(try await keys.names().count == 2)
     }
 
     @Test(

@@ -89,15 +89,22 @@ package final class TokenKeyRotation: Sendable {
 
     /// Does what is due at `now`: prepares, activates, prunes.
     ///
-    /// When it throws, what is in force stays in force, and the same is due again.
+    /// When it throws, what is in force stays in force, and the same is due again; only when nothing but the deletion of
+    /// keys failed has the new state been published already.
     ///
     /// - Returns: The next moment at which something is due.
     @discardableResult
     package func rotate(now: Date) async throws -> Date {
-        try await self.turns.take { try await self.advance(now: now) }
+        try await self.turns.take {
+            let next = try await self.advance(now: now)
+            try await self.deleteUnneededKeys()
+            return next
+        }
     }
 
     /// Takes a key out of the JWK Set for good; where it is the one that signs, its successor signs at once.
+    ///
+    /// A key that cannot be deleted is no reason to throw: the next ``rotate(now:)`` tries again.
     ///
     /// - Throws: ``TokenKeyError/unknownKeyID``; then nothing has changed. What the key manager or the journal throws; then
     ///   the key is out of the JWK Set, its successor is due at the next ``rotate(now:)``, and nobody may sign until then.
@@ -110,6 +117,7 @@ package final class TokenKeyRotation: Sendable {
             // Whether or not another key can be made.
             defer { self.publishKeys() }
             _ = try await self.advance(now: now)
+            try? await self.deleteUnneededKeys()
         }
     }
 
@@ -122,18 +130,23 @@ package final class TokenKeyRotation: Sendable {
     }
 
     private func advance(now: Date) async throws -> Date {
-        let current = self.held.withLock { $0 }
+        // The keys of rotations that failed would add up until there is no room for new ones, authorities' among them.
+        // What cannot be deleted now is no reason not to rotate.
+        try? await self.deleteUnneededKeys()
+        let current = self.held.withLock { held in
+            let canSign = held.canSign
+            if held.slots.nextStep(now: now, canSign: canSign) != nil { held.hasUnneededKeys = true }
+            return held
+        }
         var next = current
         try await Self.advance(&next, self.configuration, self.keyManager, now: now)
         if next.slots != current.slots {
             let state = try next.state()
             try await self.journal.save(next.slots.records, now: now)
-            next.hasUnneededKeys = true
             let replacement = next
             self.held.withLock { $0 = replacement }
             self.state.publish(state)
         }
-        try await self.deleteUnneededKeys()
         return next.slots.nextInstant ?? now
     }
 
