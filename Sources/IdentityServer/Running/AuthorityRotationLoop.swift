@@ -7,9 +7,6 @@ import SPIFFE
 
 /// Rotates the authorities when they are due, and tells agents when the bundle has changed.
 struct AuthorityRotationLoop: Sendable {
-    /// How long it is at most until the authorities are held against the clock again.
-    static let longestPause = Instants.wallClockReadingInterval
-
     let rotation: AuthorityRotation
     let changeLog: any ChangeLog
     let plane: ControlPlane
@@ -35,25 +32,10 @@ struct AuthorityRotationLoop: Sendable {
     }
 
     private func rotate() async throws {
-        var backoff = Backoff(initial: .seconds(1), maximum: .seconds(60))
-        var generator = SystemRandomNumberGenerator()
-        while true {
-            let next: Date
-            do {
-                next = try await self.rotation.rotate(now: self.plane.instants.now())
-                backoff.reset()
-            } catch let error as CancellationError {
-                throw error
-            } catch {
-                self.plane.logger.error("authorities not rotated", metadata: [LogKey.error: "\(error)"])
-                try await self.plane.instants.sleep(for: backoff.next(using: &generator))
-                continue
-            }
-            // By a clock that nobody sets, and not for long: where the wall clock is set past the end of an authority, or
-            // back behind its beginning, the next look replaces it.
-            let remaining = next.timeIntervalSince(self.plane.instants.now())
-            try await self.plane.instants.sleep(for: min(.seconds(max(0, remaining)), Self.longestPause))
-        }
+        try await RotationLoop(
+            instants: self.plane.instants, logger: self.plane.logger, failure: "authorities not rotated",
+            rotate: { try await self.rotation.rotate(now: $0) }, pause: { try await self.plane.instants.sleep(for: $0) }
+        ).run()
     }
 
     private func followBundle() async throws {

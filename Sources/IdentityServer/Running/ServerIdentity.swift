@@ -121,7 +121,7 @@ final class ServerIdentity: X509SVIDSource, Sendable {
                 state.issuerID == self.authority.current.x509.id
             else { return }
             let remaining = Duration.seconds(state.renewAt.timeIntervalSince(now))
-            try await self.instants.sleep(for: min(remaining, AuthorityRotationLoop.longestPause))
+            try await self.instants.sleep(for: min(remaining, RotationLoop.longestPause))
         }
     }
 

@@ -20,26 +20,14 @@ struct TokenKeyLoop: Sendable {
     }
 
     private func rotate() async throws {
-        var backoff = Backoff(initial: .seconds(1), maximum: .seconds(60))
-        var generator = SystemRandomNumberGenerator()
-        while true {
-            let next: Date
-            do {
-                next = try await self.tokens.issuance.keys.rotate(now: self.plane.instants.now())
-                backoff.reset()
-            } catch let error as CancellationError {
-                throw error
-            } catch {
-                self.plane.logger.error("token keys not rotated", metadata: [LogKey.error: "\(error)"])
-                try await self.plane.instants.sleep(for: backoff.next(using: &generator))
-                continue
+        try await RotationLoop(
+            instants: self.plane.instants, logger: self.plane.logger, failure: "token keys not rotated",
+            rotate: { try await self.tokens.issuance.keys.rotate(now: $0) },
+            // A machine that slept may be asked for a token before it is time to look.
+            pause: {
+                try await self.tokens.issuance.noKeySigns.wait(until: nil, atMost: $0, instants: self.plane.instants)
             }
-            // As there. A machine that slept may be asked for a token before it is time to look: that wakes this one.
-            let remaining = next.timeIntervalSince(self.plane.instants.now())
-            try await self.tokens.issuance.keyHasExpired.wait(
-                until: nil, atMost: min(.seconds(max(0, remaining)), AuthorityRotationLoop.longestPause),
-                instants: self.plane.instants)
-        }
+        ).run()
     }
 
     private func follow() async throws {

@@ -69,8 +69,8 @@ struct AccessTokenIssuance: Sendable {
     let keys: TokenKeyRotation
     let registry: Registry
     let feed: TokenFeed
-    /// Signalled when a token finds no key to sign with: the clock is past the end of the one in force.
-    let keyHasExpired = WakeUp()
+    /// Signalled when a token finds no key to sign with: the one in force has expired, or is revoked.
+    let noKeySigns = WakeUp()
 
     /// Issues a token, or says why not.
     ///
@@ -106,7 +106,7 @@ struct AccessTokenIssuance: Sendable {
         let signer = self.keys.state.current.signer
         let left = signer.expiresAt.secondsSinceEpoch - now.secondsSinceEpoch
         guard left > 0, self.feed.revocation(of: .key(signer.keyID)) == nil else {
-            self.keyHasExpired.signal()
+            self.noKeySigns.signal()
             throw .notSigned
         }
         let content = AccessTokenContent(
