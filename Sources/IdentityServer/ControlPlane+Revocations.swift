@@ -13,6 +13,29 @@ enum RevocationRefusal: Error, Hashable {
     case noAuthorizationServer
     case unknownKey
     case tooMany
+
+    /// A stable word for audit records.
+    var label: String {
+        switch self {
+        case .noAuthorizationServer: "no_authorization_server"
+        case .unknownKey: "unknown_key"
+        case .tooMany: "too_many_revocations"
+        }
+    }
+}
+
+/// How many revocations may be in force when somebody makes one more.
+struct RevocationLimit: Sendable {
+    /// Everybody's.
+    let all: Int
+    /// Those of the same actor.
+    let own: Int
+
+    static let administrators = RevocationLimit(
+        all: ControlPlaneLimits.maxRevocations, own: ControlPlaneLimits.maxRevocations)
+    /// Clients cannot use up what administrators need to revoke, and one of them not what the others need.
+    static let clients = RevocationLimit(
+        all: ControlPlaneLimits.maxRevocationsByClients, own: ControlPlaneLimits.maxRevocationsByOneClient)
 }
 
 extension ControlPlane {
@@ -26,32 +49,32 @@ extension ControlPlane {
     ///
     /// - Throws: `RevocationRefusal`, and what the stores throw.
     func revoke(
-        _ target: Revocation.Target, reason: String, by actor: Actor, route: String
+        _ target: Revocation.Target, reason: String, by actor: Actor, within limit: RevocationLimit, route: String
     ) async throws -> RecordedRevocation {
         guard let tokens = self.tokens else { throw RevocationRefusal.noAuthorizationServer }
         return try await self.writes.run {
-            let now = self.instants.now().wholeSeconds
-            guard tokens.feed.count(by: actor, now: now).all < ControlPlaneLimits.maxRevocations else {
-                throw RevocationRefusal.tooMany
+            try await tokens.feed.revoking(target, instants: self.instants) { now in
+                let count = tokens.feed.count(by: actor, now: now)
+                guard count.all < limit.all, count.own < limit.own else { throw RevocationRefusal.tooMany }
+                let recorded = try await self.store(target, reason: reason, by: actor, tokens, now: now)
+                self.record(.revoked, .accessToken, route: route, by: actor) { event in
+                    event.note(target)
+                    event.reason = reason.isEmpty ? nil : reason
+                    event.issuer = tokens.issuance.issuer.text
+                }
+                self.logger.info(
+                    "revoked",
+                    metadata: [
+                        LogKey.revokedKind: "\(target.kind)", LogKey.revokedName: "\(target.name)",
+                        LogKey.caller: "\(actor)",
+                    ])
+                if case .key(let id) = target { await self.withdraw(id, tokens, now: now) }
+                return recorded
             }
-            let recorded = try await self.store(target, reason: reason, by: actor, tokens, now: now)
-            self.record(.revoked, .accessToken, route: route, by: actor) { event in
-                event.note(target)
-                event.reason = reason.isEmpty ? nil : reason
-                event.issuer = tokens.issuance.issuer.text
-            }
-            self.logger.info(
-                "revoked",
-                metadata: [
-                    LogKey.revokedKind: "\(target.kind)", LogKey.revokedName: "\(target.name)",
-                    LogKey.caller: "\(actor)",
-                ])
-            if case .key(let id) = target { await self.withdraw(id, tokens, now: now) }
-            return recorded
         }
     }
 
-    /// Keeps the revocation; while the store writes, nothing is issued that it would not reach.
+    /// Keeps the revocation.
     ///
     /// What is revoked already stays revoked for the longer of both times: the clock may have been set back.
     private func store(
@@ -64,8 +87,6 @@ extension ControlPlane {
             expiresAt = max(expiresAt, known.expiresAt)
         }
         let revocation = Revocation(target, revokedAt: revokedAt, expiresAt: expiresAt)
-        tokens.feed.setPending(target)
-        defer { tokens.feed.setPending(nil) }
         let position = try await self.writing {
             try await self.revocationStore.put(revocation, reason: reason, actor: actor, now: now)
         }

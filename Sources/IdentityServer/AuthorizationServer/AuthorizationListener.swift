@@ -16,7 +16,10 @@ import ServiceLifecycle
 /// Every connection has its limits: on the handshake, on idling, on heads and bodies, and on its age.
 struct AuthorizationListener: Sendable {
     /// Connections that do nothing are closed after this time.
-    static let idleTimeout: Duration = .seconds(60)
+    ///
+    /// Later than clients drop them from their pools, commonly after 60 seconds: one that uses a connection until then
+    /// does not find it closed under its request.
+    static let idleTimeout: Duration = .seconds(90)
     /// How long the body of a request may take.
     static let bodyTimeout: Duration = .seconds(10)
     /// How old a connection may become, whatever its peer does.
@@ -83,7 +86,7 @@ struct AuthorizationListener: Sendable {
             let body = try await self.read(request.body)
             return await self.server.answer(endpoint, request.head, body: body, peer: peer)
         } catch {
-            return self.server.refuseBody(endpoint, request.head, error as? BodyFailure ?? .tooSlow, peer: peer)
+            return self.server.refuseBody(endpoint, request.head, error as? BodyFailure ?? .aborted, peer: peer)
         }
     }
 

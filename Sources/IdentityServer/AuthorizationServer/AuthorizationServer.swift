@@ -126,12 +126,11 @@ struct AuthorizationServer: Sendable {
                 event.note(issued)
                 self.plane.record(event, .issued, since: start)
                 return .secret(issued.members)
-            case .revocation: return try await self.revocation(form, authenticated)
+            case .revocation: return try await self.revocation(form, authenticated, &event)
             case .introspection: return try self.introspection(form, authenticated, now: now, &event, since: start)
             }
         } catch {
-            let refusal =
-                error as? OAuthError ?? OAuthError(.temporarilyUnavailable, "internal", "the server failed: try again")
+            let refusal = error as? OAuthError ?? OAuthError(failure: error)
             event.reason = refusal.reason
             event.remedy = refusal.remedy
             self.plane.record(event, .refused, since: start)
@@ -189,8 +188,10 @@ struct AuthorizationServer: Sendable {
         return issued
     }
 
-    private func revocation(_ form: FormParameters, _ client: OAuthClient) async throws -> OAuthAnswer {
-        let tokenID = try await self.revocationEndpoint.revoke(form, by: client)
+    private func revocation(
+        _ form: FormParameters, _ client: OAuthClient, _ event: inout AuditEvent
+    ) async throws -> OAuthAnswer {
+        let tokenID = try await self.revocationEndpoint.revoke(form, by: client, &event)
         self.plane.logger.info(
             "revocation answered",
             metadata: [LogKey.spiffeID: "\(client.id)", LogKey.tokenID: "\(tokenID ?? "nothing to revoke")"])
@@ -246,11 +247,14 @@ struct AuthorizationServer: Sendable {
 enum BodyFailure: Error, Hashable {
     case tooLong
     case tooSlow
+    /// The connection, or this server, has ended before it.
+    case aborted
 
     fileprivate var error: OAuthError {
         switch self {
         case .tooLong: OAuthError(FormError.tooLong)
         case .tooSlow: OAuthError(.invalidRequest, "body_too_slow", "the body did not come in time")
+        case .aborted: OAuthError(.invalidRequest, "body_aborted", "the body did not come to its end")
         }
     }
 
@@ -258,6 +262,7 @@ enum BodyFailure: Error, Hashable {
         switch self {
         case .tooLong: .contentTooLarge
         case .tooSlow: .requestTimeout
+        case .aborted: .badRequest
         }
     }
 }

@@ -86,10 +86,14 @@ struct ClientAuthenticator: Sendable {
         guard now <= peer.notAfter else {
             throw OAuthError(.invalidClient, "certificate_expired", "the client certificate has expired")
         }
-        guard !self.feed.isRevoked(peer), !self.feed.isPending(peer.revocationTarget) else {
+        guard !self.feed.isPending(peer.revocationTarget) else {
+            throw OAuthError(
+                .temporarilyUnavailable, "being_revoked", "the client certificate is being revoked: try again")
+        }
+        guard !self.feed.isRevoked(peer) else {
             throw OAuthError(.invalidClient, "certificate_revoked", "the client certificate is revoked")
         }
-        return TokenPeer(peer).certificateSHA256
+        return peer.certificateSHA256
     }
 
     // MARK: JWT-SVID

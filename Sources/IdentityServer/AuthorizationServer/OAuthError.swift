@@ -56,6 +56,15 @@ extension OAuthError {
         }
     }
 
+    /// What is no refusal: an endpoint failed, or was given up with its connection or this server.
+    package init(failure: any Error) {
+        if failure is CancellationError {
+            self.init(.temporarilyUnavailable, "cancelled", "the server ended the request: try again")
+        } else {
+            self.init(.temporarilyUnavailable, "internal", "the server failed: try again")
+        }
+    }
+
     /// Why a client gets no token.
     init(_ refusal: TokenRefusal) {
         let code: Code =
@@ -64,7 +73,7 @@ extension OAuthError {
             case .grant(.unknownAudience), .grant(.notGranted), .grant(.expired): .invalidTarget
             case .grant(.noScope), .grant(.scopesNotGranted), .grant(.tooManyScopes): .invalidScope
             case .certificateMissing: .invalidRequest
-            case .notSigned: .temporarilyUnavailable
+            case .beingRevoked, .notSigned: .temporarilyUnavailable
             case .libraryTooOld: .libraryTooOld
             }
         self.init(code, refusal.label, "\(refusal)", remedy: refusal.remedy)

@@ -176,6 +176,7 @@ extension RPCError {
             case .grant(.noScope), .grant(.tooManyScopes): .invalidArgument
             case .grant, .revoked, .libraryTooOld: .permissionDenied
             case .certificateMissing: .failedPrecondition
+            case .beingRevoked: .unavailable
             case .notSigned: .internalError
             }
         self.init(code: code, message: "\(refusal)")

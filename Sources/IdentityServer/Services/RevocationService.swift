@@ -36,7 +36,8 @@ struct RevocationService: Sendable {
         }
         do {
             return try await self.plane.revoke(
-                target, reason: request.reason, by: call.caller.actor, route: call.context.path
+                target, reason: request.reason, by: call.caller.actor, within: .administrators,
+                route: call.context.path
             ).proto
         } catch let refusal as RevocationRefusal {
             throw RPCError(refused: refusal)

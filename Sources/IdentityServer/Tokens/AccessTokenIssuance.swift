@@ -21,6 +21,8 @@ enum TokenRefusal: Error, Hashable {
     case certificateMissing
     /// What is issued to the caller now is revoked.
     case revoked
+    /// What was issued to the caller is being revoked at this moment: soon it is, or is not.
+    case beingRevoked
     case notSigned
     /// The client's library is this one, of this version or one that cannot be read, and `minimum` is demanded.
     case libraryTooOld(LibraryVersion?, minimum: LibraryVersion)
@@ -33,6 +35,7 @@ extension TokenRefusal {
         case .grant(let refusal): refusal.label
         case .certificateMissing: "certificate_missing"
         case .revoked: "revoked"
+        case .beingRevoked: "being_revoked"
         case .notSigned: "not_signed"
         case .libraryTooOld: "library_too_old"
         }
@@ -51,6 +54,7 @@ extension TokenRefusal: CustomStringConvertible {
         case .grant(let refusal): "\(refusal)"
         case .certificateMissing: "the service demands that its tokens name the caller's certificate"
         case .revoked: "what is issued to the caller is revoked"
+        case .beingRevoked: "what was issued to the caller is being revoked: try again"
         case .notSigned: "the token could not be signed"
         case .libraryTooOld(let version, _):
             "the library \(ReportedLibrary.signet(version).report ?? ReportedLibrary.name) is too old for tokens: "
@@ -83,11 +87,10 @@ struct AccessTokenIssuance: Sendable {
         to caller: SPIFFEID, audience: String, scopes: ScopeSet?, certificateSHA256: [UInt8]?,
         library: ReportedLibrary, now: Date
     ) throws(TokenRefusal) -> IssuedAccessToken {
-        guard !self.feed.isRevoked(caller, issuedAt: now), !self.feed.isPending(.subject(caller)) else {
-            throw .revoked
-        }
-        if let minimum = self.minimumLibraryVersion, !library.isAccepted(minimum: minimum),
-            case .signet(let version) = library
+        guard !self.feed.isPending(.subject(caller)) else { throw .beingRevoked }
+        guard !self.feed.isRevoked(caller, issuedAt: now) else { throw .revoked }
+        if let minimum = self.minimumLibraryVersion, case .signet(let version) = library,
+            version.map({ $0 < minimum }) ?? true
         {
             throw .libraryTooOld(version, minimum: minimum)
         }

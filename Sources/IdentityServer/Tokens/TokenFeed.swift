@@ -1,13 +1,13 @@
-import AccessGrants
-import AccessTokens
-import FoundationEssentials
-import Registration
-import Rotation
+package import AccessGrants
+package import AccessTokens
+package import FoundationEssentials
+package import Registration
+package import Rotation
 import SPIFFE
 import Synchronization
 
 /// What is revoked, in memory, and who follows it: every stream of an agent, for its validators.
-final class TokenFeed: Sendable {
+package final class TokenFeed: Sendable {
     /// What brings a reader up to ``position``.
     struct Update: Hashable, Sendable {
         /// It replaces all that the reader holds.
@@ -29,7 +29,7 @@ final class TokenFeed: Sendable {
 
     private let state: Mutex<State>
 
-    init(revocations: [RecordedRevocation], position: ChangePosition) {
+    package init(revocations: [RecordedRevocation], position: ChangePosition) {
         self.state = Mutex(
             State(
                 position: position,
@@ -74,7 +74,9 @@ final class TokenFeed: Sendable {
     }
 
     /// Whether something is being revoked at this moment: nothing is issued for it until that has succeeded or failed.
-    func isPending(_ target: Revocation.Target) -> Bool {
+    ///
+    /// To be asked before whether it is revoked: what has succeeded meanwhile is found then.
+    package func isPending(_ target: Revocation.Target) -> Bool {
         self.state.withLock { $0.pending == target }
     }
 
@@ -94,9 +96,18 @@ final class TokenFeed: Sendable {
 
     // MARK: Changes
 
-    /// Says what is being revoked, one thing at a time; nil when it is done, or has failed.
-    func setPending(_ target: Revocation.Target?) {
+    /// Revokes something: while `revoke` runs, nothing is issued for it.
+    ///
+    /// One at a time.
+    ///
+    /// - Parameter revoke: Given the second from which the revocation is: what was issued earlier is not of a later one,
+    ///   as nothing has been issued since before the clock was read.
+    package func revoking<Value>(
+        _ target: Revocation.Target, instants: Instants, _ revoke: (_ now: Date) async throws -> Value
+    ) async rethrows -> Value {
         self.state.withLock { $0.pending = target }
+        defer { self.state.withLock { $0.pending = nil } }
+        return try await revoke(instants.now().wholeSeconds)
     }
 
     /// Makes a revocation visible that is in the store, and wakes every reader.

@@ -1,3 +1,4 @@
+import Audit
 import FoundationEssentials
 import IdentityServer
 import SPIFFE
@@ -26,6 +27,27 @@ struct ConnectionBoundsTests {
             }
             #expect(try await plane.post(wish, as: orders).status == 200)
         }
+    }
+
+    @Test("a body whose connection ends before it is recorded as that, and not as slow")
+    func abortedBody() async throws {
+        try await withAuthorizationServer { plane, orders async throws in
+            let before = plane.audit.events.count
+            try await plane.withRawConnection(as: orders) { connection in
+                try await connection.send(Self.request("grant_type=", length: 100))
+                // The loops of the server (authority, own identity, token keys, pruning), and this body.
+                try await plane.time.waitForSleepers(5)
+            }
+            try await waitUntil { plane.audit.events.count > before }
+            #expect(plane.audit.events.dropFirst(before).map(\.reason) == ["body_aborted"])
+        }
+    }
+
+    @Test("what ends with the server is recorded as that, and what fails as failed")
+    func endedRequest() {
+        #expect(OAuthError(failure: CancellationError()).reason == "cancelled")
+        #expect(OAuthError(failure: CancellationError()).code == .temporarilyUnavailable)
+        #expect(OAuthError(failure: HarnessError.noResult).reason == "internal")
     }
 
     @Test("a head that is too long, and one that is no HTTP, ends its connection, and others are served")

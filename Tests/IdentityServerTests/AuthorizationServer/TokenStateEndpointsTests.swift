@@ -1,5 +1,6 @@
 import AccessGrants
 import AccessTokens
+import Audit
 import Authority
 import ControlPlaneProtos
 import Datastore
@@ -162,41 +163,108 @@ struct TokenStateEndpointsTests {
             #expect(reply.status == 503)
             #expect(reply.headers["Retry-After"] == ["1"])
             #expect(reply.error == "temporarily_unavailable")
+            let record = try #require(plane.audit.events.last)
+            #expect(record.reason == "not_stored")
+            #expect(record.tokenID != nil)
             plane.database.fail(writes: nil)
             #expect(try await self.introspect(token, as: payments, plane).members["active"]?.bool == true)
         }
     }
 
-    @Test("one client has a thousand revocations in force at most, and others have theirs; the expired do not count")
-    func oneClientsShare() async throws {
-        let (disk, time) = (try Disk(), ManualInstants())
+    /// A store in which the client `/orders` has made so many revocations, which hold for 960 seconds.
+    private func disk(withRevocations count: Int, at now: Date) async throws -> Disk {
+        let disk = try Disk()
         let path = disk.directory.path("store.sqlite3")
         let orders = try SPIFFEID(parsing: "spiffe://example.org/orders")
-        do {
-            let store = try Datastore(
-                database: SQLiteDatabase(path: path, busyTimeout: .seconds(5)), name: path,
-                trustDomain: TrustDomain(parsing: "example.org"))
-            let end = time.now.addingTimeInterval(960)
-            for index in 0..<1_000 {
-                _ = try await store.put(
-                    Revocation(.token("t\(index)"), revokedAt: time.now, expiresAt: end), reason: "",
-                    actor: .peer(orders), now: time.now)
-            }
+        let store = try Datastore(
+            database: SQLiteDatabase(path: path, busyTimeout: .seconds(5)), name: path,
+            trustDomain: TrustDomain(parsing: "example.org"))
+        let end = now.addingTimeInterval(960)
+        for index in 0..<count {
+            _ = try await store.put(
+                Revocation(.token("t\(index)"), revokedAt: now, expiresAt: end), reason: "", actor: .peer(orders),
+                now: now)
         }
+        return disk
+    }
+
+    private func newToken(for identity: TestIdentity, _ plane: ControlPlaneUnderTest) async throws -> String {
+        let reply = try await plane.post(wish.with("client_id", identity.id.uri), as: identity)
+        return try #require(reply.members["access_token"]?.string)
+    }
+
+    @Test("one client has a thousand revocations in force at most, and others have theirs; the expired do not count")
+    func oneClientsShare() async throws {
+        let time = ManualInstants()
+        let disk = try await self.disk(withRevocations: 1_000, at: time.now)
         try await withAuthorizationServer(disk: disk, time: time) { plane, orders async throws in
             func revokeOne(as identity: TestIdentity) async throws -> HTTPSReply {
-                let form = wish.with("client_id", identity.id.uri)
-                let reply = try await plane.post(form, as: identity)
-                guard let token = reply.members["access_token"]?.string else { throw HarnessError.noResult }
-                return try await plane.post(self.form(token, as: identity), to: "/oauth2/revoke", as: identity)
+                try await plane.post(
+                    self.form(self.newToken(for: identity, plane), as: identity), to: "/oauth2/revoke", as: identity)
             }
             _ = try await plane.local { try await $0.grant("/inventory", "payments", ["payments:create"]) }
             let refused = try await revokeOne(as: orders)
             #expect(refused.status == 503)
             #expect(refused.error == "temporarily_unavailable")
+            #expect(plane.audit.events.last?.reason == "too_many_revocations")
             #expect(try await revokeOne(as: plane.mint("/inventory")).status == 200)
             time.set(to: time.now.addingTimeInterval(960))
             #expect(try await revokeOne(as: plane.mint("/orders")).status == 200)
+        }
+    }
+
+    @Test("a client that revokes many tokens at once has a thousand in force at most, too")
+    func oneClientsShareAtOnce() async throws {
+        let time = ManualInstants()
+        let disk = try await self.disk(withRevocations: 999, at: time.now)
+        try await withAuthorizationServer(disk: disk, time: time) { plane, orders async throws in
+            var tokens: [String] = []
+            for _ in 0..<8 { tokens.append(try await self.newToken(for: orders, plane)) }
+            let before = plane.audit.events.count
+            plane.database.hold(true)
+            let statuses = try await withThrowingTaskGroup(of: UInt.self) { group in
+                for token in tokens {
+                    group.addTask {
+                        try await plane.post(self.form(token, as: orders), to: "/oauth2/revoke", as: orders).status
+                    }
+                }
+                await plane.database.waitForHeldWrite()
+                _ = try await plane.https("GET", "/healthz")
+                plane.database.hold(false)
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(statuses.sorted() == [200] + Array(repeating: 503, count: 7))
+            let events = plane.audit.events.dropFirst(before)
+            #expect(events.filter { $0.decision == .revoked }.count == 1)
+            #expect(events.filter { $0.reason == "too_many_revocations" && $0.tokenID != nil }.count == 7)
+        }
+    }
+
+    @Test("while a client, or its certificate, is being revoked it is asked to try again, and served where that fails")
+    func beingRevoked() async throws {
+        try await self.withToken { plane, orders, _, _ async throws in
+            let changes: [@Sendable (inout Signet_Server_V1_RevokeRequest) throws -> Void] = [
+                { $0.spiffeID = orders.id.uri }, { $0.certificateSerial = orders.serialNumberInHexadecimal },
+            ]
+            for change in changes {
+                var request = Signet_Server_V1_RevokeRequest()
+                try change(&request)
+                let message = request
+                plane.database.fail(writes: .full("disk"))
+                plane.database.hold(true)
+                async let failed = refusal {
+                    try await plane.local { try await $0.call(RevocationMethods.revoke, message) }
+                }
+                await plane.database.waitForHeldWrite()
+                let reply = try await plane.post(wish, as: orders)
+                #expect(reply.status == 503)
+                #expect(reply.headers["Retry-After"] == ["1"])
+                #expect(reply.error == "temporarily_unavailable")
+                #expect(plane.audit.events.last?.reason == "being_revoked")
+                plane.database.hold(false)
+                #expect(try await failed.code == .unavailable)
+                #expect(try await plane.post(wish, as: orders).status == 200)
+            }
         }
     }
 

@@ -33,10 +33,11 @@ final class FaultyDatabase: SQLDatabase {
 
     /// Has every write wait from now on, or lets them go.
     func hold(_ isHolding: Bool) {
+        self.isHeld.publish(false)
         self.isHolding.publish(isHolding)
     }
 
-    /// Returns when a write waits.
+    /// Returns when a write waits that came since ``hold(_:)``.
     func waitForHeldWrite() async {
         for await isHeld in self.isHeld.updates() where isHeld { return }
     }

@@ -1,8 +1,10 @@
+import AccessTokens
 import Audit
 import Authority
 import ControlPlaneProtos
 import FoundationEssentials
 import GRPCCore
+import IdentityServer
 import JOSE
 import ProtoRPC
 import Registration
@@ -161,7 +163,7 @@ struct RevocationTests {
         }
     }
 
-    @Test("refuses tokens while the store writes it, and no longer where that fails")
+    @Test("while the store writes it no token is issued, which is no refusal, and tokens are again where that fails")
     func whileItIsWritten() async throws {
         let time = ManualInstants()
         try await withControlPlane(Self.settings, time: time) { plane async throws in
@@ -179,12 +181,37 @@ struct RevocationTests {
             time.advance(by: .seconds(1))
             #expect(
                 try await refusal { try await issue() }
-                    == Refusal(.permissionDenied, "what is issued to the caller is revoked"))
+                    == Refusal(.unavailable, "what was issued to the caller is being revoked: try again"))
+            #expect(plane.audit.events.last?.reason == "being_revoked")
             plane.database.hold(false)
             let answer = try await failed
             #expect(answer.code == .unavailable)
             try await issue()
         }
+    }
+
+    @Test("begins with a second that is read when nothing is issued any more")
+    func second() async throws {
+        let time = ManualInstants()
+        let target = Revocation.Target.subject(try SPIFFEID(parsing: "spiffe://example.org/orders"))
+        let feed = TokenFeed(revocations: [], position: ChangePosition(epoch: "a", number: 0))
+        let wasPending = Recorded<Bool>()
+        let instants = Instants(
+            now: {
+                wasPending.append(feed.isPending(target))
+                return time.now.addingTimeInterval(0.9)
+            }, sleepUntil: { _ in })
+        let second = await feed.revoking(target, instants: instants) { now in
+            #expect(feed.isPending(target))
+            return now
+        }
+        #expect(second == time.now)
+        #expect(wasPending.values == [true])
+        #expect(!feed.isPending(target))
+        await #expect(throws: CancellationError.self) {
+            try await feed.revoking(target, instants: instants) { _ in throw CancellationError() }
+        }
+        #expect(!feed.isPending(target))
     }
 
     @Test("of what is revoked already holds from the later of both moments, wherever the clock is")
