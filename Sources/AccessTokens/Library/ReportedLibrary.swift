@@ -45,21 +45,8 @@ package enum ReportedLibrary: Hashable, Sendable {
         }
     }
 
-    /// Whether tokens are given where the oldest version that gets some is `minimum`.
-    package func isAccepted(minimum: LibraryVersion?) -> Bool {
-        guard let minimum, case .signet(let version) = self else { return true }
-        return version.map { $0 >= minimum } ?? false
-    }
-
     /// Whether a text has only characters of a token (RFC 9110 §5.6.2), and slashes.
     private static func isProduct(_ text: String) -> Bool {
-        text.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
-                true
-            default: "!#$%&'*+-.^_`|~/".utf8.contains(byte)
-            }
-        }
+        text.utf8.allSatisfy { $0 == UInt8(ascii: "/") || HTTPToken.isCharacter($0) }
     }
 }

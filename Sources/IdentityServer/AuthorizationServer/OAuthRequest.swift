@@ -19,20 +19,7 @@ struct OAuthRequest: Sendable {
         self.library = ReportedLibrary(head.headerFields[values: .userAgent].first ?? "")
         self.authorizationScheme = head.headerFields[values: .authorization].first.map {
             let scheme = String($0.prefix { $0 != " " })
-            return Self.isToken(scheme) ? scheme : "Basic"
+            return scheme.utf8.count <= Self.maxSchemeBytes && HTTPToken.isToken(scheme) ? scheme : "Basic"
         }
-    }
-
-    /// RFC 9110 §5.6.2.
-    private static func isToken(_ text: String) -> Bool {
-        (1...Self.maxSchemeBytes).contains(text.utf8.count)
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"):
-                    true
-                default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-                }
-            }
     }
 }

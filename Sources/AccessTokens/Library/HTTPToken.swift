@@ -1,0 +1,17 @@
+/// Tokens as HTTP has them (RFC 9110 §5.6.2): names of methods, of authentication schemes, of products.
+package enum HTTPToken {
+    /// Whether a text is one.
+    package static func isToken(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.allSatisfy(self.isCharacter)
+    }
+
+    /// Whether a byte may be in one.
+    package static func isCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
+    }
+}
