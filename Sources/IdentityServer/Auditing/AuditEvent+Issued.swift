@@ -54,24 +54,29 @@ extension AuditEvent {
         }
     }
 
-    /// A change of what is granted: the caller is the subject, the service the audience.
+    /// A change of what is granted that was made.
     mutating func note(_ change: AccessChange, of policy: AccessPolicy) {
+        self.note(askedFor: change, of: policy)
+        switch change {
+        case .putService, .putGrant: self.reason = "put"
+        case .deleteService, .deleteGrant: self.reason = "deleted"
+        }
+    }
+
+    /// A change of what is granted: the caller is the subject, the service the audience.
+    mutating func note(askedFor change: AccessChange, of policy: AccessPolicy) {
         switch change {
         case .putService(let service):
             self.kind = .service
             self.audience = [service.audience.text]
-            self.reason = "put"
         case .deleteService(let name):
             self.kind = .service
             self.audience = [policy.services[name]?.audience.text ?? name.text]
-            self.reason = "deleted"
         case .putGrant(let grant):
             self.note(grant, of: policy)
-            self.reason = "put"
         case .deleteGrant(let id):
             self.kind = .grant
             if let grant = policy.grants[id] { self.note(grant, of: policy) }
-            self.reason = "deleted"
         }
     }
 

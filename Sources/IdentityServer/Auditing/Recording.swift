@@ -5,38 +5,33 @@ import PeerTransport
 import Registration
 import Rotation
 
+/// Which outcomes of a call are recorded.
+enum RecordedOutcomes: Hashable, Sendable {
+    case all
+    /// What succeeds has records of its own.
+    case refusals
+    /// Nothing is issued, and nothing changed.
+    case none
+}
+
 extension ControlPlane {
-    /// Runs what issues something, and records what came of it.
+    /// Runs what issues or changes something, and records what came of it.
     ///
     /// - Parameter body: Completes the record; a reason that it gives counts only where it throws.
     func recording<Value>(
-        _ kind: AuditEvent.Kind, _ call: Call, _ body: (inout AuditEvent) async throws -> Value
+        _ kind: AuditEvent.Kind, _ call: Call, _ outcomes: RecordedOutcomes = .all,
+        _ body: (inout AuditEvent) async throws -> Value
     ) async throws -> Value {
         var event = self.event(kind, call)
         let start = ContinuousClock.now
         do {
             let value = try await body(&event)
             event.reason = nil
-            self.record(event, .issued, since: start)
+            if outcomes == .all { self.record(event, .issued, since: start) }
             return value
         } catch {
             event.reason = event.reason ?? Self.reason(error)
-            self.record(event, .refused, since: start)
-            throw error
-        }
-    }
-
-    /// Runs what records its successes itself, and records a refusal.
-    func recordingRefusal<Value>(
-        _ kind: AuditEvent.Kind, _ call: Call, _ body: () async throws -> Value
-    ) async throws -> Value {
-        var event = self.event(kind, call)
-        let start = ContinuousClock.now
-        do {
-            return try await body()
-        } catch {
-            event.reason = Self.reason(error)
-            self.record(event, .refused, since: start)
+            if outcomes != .none { self.record(event, .refused, since: start) }
             throw error
         }
     }
@@ -84,6 +79,7 @@ extension ControlPlane {
     /// A stable word for an error that names none itself.
     private static func reason(_ error: any Error) -> String {
         if StoreFailure(in: error) != nil { return "not_stored" }
+        if error is CancellationError { return "cancelled" }
         guard let error = error as? RPCError else { return "internal_error" }
         return "\(error.code)".reduce(into: "") { text, character in
             text += character.isUppercase ? "_\(character.lowercased())" : String(character)

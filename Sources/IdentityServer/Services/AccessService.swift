@@ -17,33 +17,44 @@ struct AccessService: Sendable {
 
     func register(in routes: inout ControlPlaneRoutes) {
         routes.unary(AccessMethods.createService) { request, call in
-            try await self.plane.recordingRefusal(.service, call) { try await self.createService(request, call) }
+            try await self.plane.recording(.service, call, .refusals) {
+                try await self.createService(request, call, &$0)
+            }
         }
         routes.unary(AccessMethods.listServices, self.listServices)
         routes.unary(AccessMethods.getService, self.getService)
         routes.unary(AccessMethods.deleteService) { request, call in
-            try await self.plane.recordingRefusal(.service, call) { try await self.deleteService(request, call) }
+            try await self.plane.recording(.service, call, .refusals) {
+                try await self.deleteService(request, call, &$0)
+            }
         }
         routes.unary(AccessMethods.createGrant) { request, call in
-            try await self.plane.recordingRefusal(.grant, call) { try await self.createGrant(request, call) }
+            try await self.plane.recording(.grant, call, .refusals) {
+                try await self.createGrant(request, call, &$0)
+            }
         }
         routes.unary(AccessMethods.listGrants, self.listGrants)
         routes.unary(AccessMethods.getGrant, self.getGrant)
         routes.unary(AccessMethods.deleteGrant) { request, call in
-            try await self.plane.recordingRefusal(.grant, call) { try await self.deleteGrant(request, call) }
+            try await self.plane.recording(.grant, call, .refusals) {
+                try await self.deleteGrant(request, call, &$0)
+            }
         }
         routes.unary(AccessMethods.testGrant, self.testGrant)
         routes.unary(AccessMethods.applyPolicy) { request, call in
-            try await self.plane.recordingRefusal(.grant, call) { try await self.applyPolicy(request, call) }
+            try await self.plane.recording(.grant, call, request.dryRun ? .none : .refusals) {
+                try await self.applyPolicy(request, call, &$0)
+            }
         }
     }
 
     // MARK: Services
 
     func createService(
-        _ request: Signet_Server_V1_CreateServiceRequest, _ call: Call
+        _ request: Signet_Server_V1_CreateServiceRequest, _ call: Call, _ event: inout AuditEvent
     ) async throws -> Signet_Server_V1_Service {
-        try await self.answer {
+        event.note(request.service)
+        return try await self.answer {
             let service = try RegisteredService(
                 request.service, in: self.plane.trustDomain, createdBy: call.caller.actor,
                 now: self.plane.instants.now())
@@ -74,10 +85,12 @@ struct AccessService: Sendable {
     }
 
     func deleteService(
-        _ request: Signet_Server_V1_DeleteServiceRequest, _ call: Call
+        _ request: Signet_Server_V1_DeleteServiceRequest, _ call: Call, _ event: inout AuditEvent
     ) async throws -> Signet_Server_V1_DeleteServiceResponse {
-        try await self.answer {
+        event.audience = [request.name]
+        return try await self.answer {
             let name = try ServiceName(parsing: request.name)
+            event.note(askedFor: .deleteService(name), of: self.plane.registry.access)
             let count = try await self.plane.changeAccess(by: call.caller.actor, route: call.context.path) { policy in
                 let grants = request.deleteGrants ? policy.grants(to: name) : []
                 return (grants.map { .deleteGrant(id: $0.id) } + [.deleteService(name)], grants.count)
@@ -89,9 +102,10 @@ struct AccessService: Sendable {
     // MARK: Grants
 
     func createGrant(
-        _ request: Signet_Server_V1_CreateGrantRequest, _ call: Call
+        _ request: Signet_Server_V1_CreateGrantRequest, _ call: Call, _ event: inout AuditEvent
     ) async throws -> Signet_Server_V1_Grant {
-        try await self.answer {
+        event.note(request.grant, of: self.plane.registry.access)
+        return try await self.answer {
             let now = self.plane.instants.now()
             let grant = try Grant(
                 request.grant, id: self.plane.entryIDs.next(now: now), in: self.plane.trustDomain,
@@ -135,9 +149,10 @@ struct AccessService: Sendable {
     }
 
     func deleteGrant(
-        _ request: Signet_Server_V1_DeleteGrantRequest, _ call: Call
+        _ request: Signet_Server_V1_DeleteGrantRequest, _ call: Call, _ event: inout AuditEvent
     ) async throws -> Signet_Server_V1_DeleteGrantResponse {
-        try await self.answer {
+        event.note(askedFor: .deleteGrant(id: request.id), of: self.plane.registry.access)
+        return try await self.answer {
             try await self.plane.changeAccess(by: call.caller.actor, route: call.context.path) { _ in
                 ([.deleteGrant(id: request.id)], ())
             }
@@ -184,10 +199,10 @@ struct AccessService: Sendable {
     // MARK: Policies
 
     func applyPolicy(
-        _ request: Signet_Server_V1_ApplyPolicyRequest, _ call: Call
+        _ request: Signet_Server_V1_ApplyPolicyRequest, _ call: Call, _ event: inout AuditEvent
     ) async throws -> Signet_Server_V1_ApplyPolicyResponse {
         try await self.answer {
-            let policy = try self.ownedPolicy(request, by: call.caller.actor)
+            let policy = try self.ownedPolicy(request, by: call.caller.actor, &event)
             let steps: [PolicyStep]
             if request.dryRun {
                 steps = try self.plane.registry.access.steps(toward: policy)
@@ -201,8 +216,9 @@ struct AccessService: Sendable {
         }
     }
 
+    /// Reads a policy; of one item that is wrong `event` says what it is, of the whole which services it describes.
     private func ownedPolicy(
-        _ request: Signet_Server_V1_ApplyPolicyRequest, by actor: Actor
+        _ request: Signet_Server_V1_ApplyPolicyRequest, by actor: Actor, _ event: inout AuditEvent
     ) throws -> OwnedPolicy {
         let most = ControlPlaneLimits.maxPolicyItems
         guard request.services.count <= most, request.grants.count <= most else {
@@ -210,7 +226,9 @@ struct AccessService: Sendable {
         }
         guard !request.owner.isEmpty else { throw RPCError.invalid("owner: must be given") }
         let now = self.plane.instants.now()
+        let ofPolicy = event
         let services = try request.services.map { proto in
+            event.note(proto)
             var proto = proto
             proto.owners = [request.owner] + proto.owners.filter { $0 != request.owner }
             return try self.named("service \(proto.name)") {
@@ -218,12 +236,16 @@ struct AccessService: Sendable {
             }
         }
         let grants = try request.grants.map { proto in
-            try self.named("grant \(proto.caller) → \(proto.service)") {
+            event.note(proto, of: self.plane.registry.access)
+            return try self.named("grant \(proto.caller) → \(proto.service)") {
                 try Grant(
                     proto, id: self.plane.entryIDs.next(now: now), in: self.plane.trustDomain, createdBy: actor,
                     now: now)
             }
         }
+        // Each item is right: what is refused from here on is the whole.
+        event = ofPolicy
+        event.audience = services.prefix(AuditEvent.maxAudiences).map(\.audience.text)
         return OwnedPolicy(owner: request.owner, services: services, grants: grants)
     }
 

@@ -1,5 +1,6 @@
 import AccessGrants
 import AccessTokens
+import Audit
 import ControlPlaneProtos
 import FoundationEssentials
 import GRPCCore
@@ -15,13 +16,17 @@ struct RevocationService: Sendable {
     let plane: ControlPlane
 
     func register(in routes: inout ControlPlaneRoutes) {
-        routes.unary(RevocationMethods.revoke, self.revoke)
+        routes.unary(RevocationMethods.revoke) { request, call in
+            try await self.plane.recording(.accessToken, call, .refusals) { try await self.revoke(request, call, &$0) }
+        }
         routes.unary(RevocationMethods.listRevocations, self.listRevocations)
     }
 
     func revoke(
-        _ request: Signet_Server_V1_RevokeRequest, _ call: Call
+        _ request: Signet_Server_V1_RevokeRequest, _ call: Call, _ event: inout AuditEvent
     ) async throws -> Signet_Server_V1_Revocation {
+        event.issuer = self.plane.tokens?.issuance.issuer.text
+        event.note(request.target)
         let target: Revocation.Target
         do throws(RevocationError) {
             target = try Revocation.Target(request)
@@ -40,6 +45,7 @@ struct RevocationService: Sendable {
                 route: call.context.path
             ).proto
         } catch let refusal as RevocationRefusal {
+            event.reason = refusal.label
             throw RPCError(refused: refusal)
         }
     }
@@ -61,6 +67,19 @@ extension Revocation.Target {
         case .certificateSerial(let name): try self.init(kind: "certificate_serial", name: name)
         case .kid(let name): try self.init(kind: "kid", name: name)
         case nil: throw .unknownKind
+        }
+    }
+}
+
+extension AuditEvent {
+    /// What somebody asks to have revoked, as it is written.
+    fileprivate mutating func note(_ target: Signet_Server_V1_RevokeRequest.OneOf_Target?) {
+        switch target {
+        case .jti(let name): (self.kind, self.tokenID) = (.accessToken, name)
+        case .spiffeID(let name): (self.kind, self.subject) = (.subject, name)
+        case .certificateSerial(let name): (self.kind, self.serialNumber) = (.x509SVID, name)
+        case .kid(let name): (self.kind, self.keyID) = (.key, name)
+        case nil: break
         }
     }
 }

@@ -1,5 +1,6 @@
 import AccessGrants
 import AccessTokens
+import Audit
 import ControlPlaneProtos
 import FoundationEssentials
 import GRPCCore
@@ -154,5 +155,21 @@ extension RPCError {
             case .describedTwice, .grantedTwice, .notOwned: .invalidArgument
             }
         self.init(code: code, message: "\(refusal)")
+    }
+}
+
+extension AuditEvent {
+    /// A service that somebody asks for, as it is written.
+    mutating func note(_ proto: Signet_Server_V1_Service) {
+        self.kind = .service
+        self.audience = [proto.audience, proto.spiffeID, proto.name].first { !$0.isEmpty }.map { [$0] } ?? []
+    }
+
+    /// A grant that somebody asks for, as it is written.
+    mutating func note(_ proto: Signet_Server_V1_Grant, of policy: AccessPolicy) {
+        self.kind = .grant
+        self.subject = proto.caller
+        self.audience = [policy.service(named: proto.service)?.audience.text ?? proto.service]
+        self.scope = proto.scopes.isEmpty ? nil : proto.scopes.joined(separator: " ")
     }
 }

@@ -7,6 +7,7 @@ import GRPCCore
 import Glibc
 import JOSE
 import ProtoRPC
+import Registration
 import Rotation
 import SPIFFE
 import SwiftProtobuf
@@ -285,6 +286,127 @@ struct AuditRecordTests {
             #expect(events.map(\.audience) == Array(repeating: ["spiffe://example.org/payments"], count: 3))
             #expect(events.map(\.subject) == [nil, "spiffe://example.org/orders", "spiffe://example.org/orders"])
             #expect(events.map(\.scope) == [nil, "a b", "a b"])
+        }
+    }
+
+    /// What is asked for in a record of a refusal.
+    private struct Asked: Equatable {
+        let kind: AuditEvent.Kind
+        let reason: String?
+        let subject: String?
+        let audience: [String]
+        let scope: String?
+
+        init(
+            _ kind: AuditEvent.Kind, _ reason: String, _ subject: String? = nil, _ audience: [String] = [],
+            _ scope: String? = nil
+        ) {
+            (self.kind, self.reason, self.subject) = (kind, reason, subject)
+            (self.audience, self.scope) = (audience, scope)
+        }
+
+        init(_ event: AuditEvent) {
+            self.init(event.kind, event.reason ?? "", event.subject, event.audience, event.scope)
+        }
+    }
+
+    @Test("a change of what is granted that is refused: with what was asked for")
+    func refusedChanges() async throws {
+        let (orders, payments) = ("spiffe://example.org/orders", "spiffe://example.org/payments")
+        try await withControlPlane { plane async throws in
+            try await plane.local { client async throws in
+                _ = try await client.createService("payments")
+                let grant = try await client.grant("/orders", "payments", ["b", "a"])
+                let before = plane.audit.events.count
+                _ = try await refusal { try await client.createService("payments") }
+                _ = try await refusal { try await client.createService("ledger") { $0.audience = "ledger" } }
+                _ = try await refusal { try await client.grant("/orders", "payments", ["a", "b"]) }
+                _ = try await refusal { try await client.grant("/orders", "nobody", ["a"]) }
+                _ = try await refusal { try await client.grant("/orders", "payments", ["a", "\u{1}"]) }
+                _ = try await refusal {
+                    try await client.call(AccessMethods.deleteService, .with { $0.name = "payments" })
+                }
+                plane.database.fail(writes: .full("disk"))
+                _ = try await refusal {
+                    try await client.call(AccessMethods.deleteGrant, .with { $0.id = grant.id })
+                }
+                plane.database.fail(writes: nil)
+                let events = self.events(plane, after: before)
+                #expect(events.allSatisfy { $0.decision == .refused && $0.peer == Self.local })
+                #expect(
+                    events.map(Asked.init) == [
+                        Asked(.service, "already_exists", nil, [payments]),
+                        Asked(.service, "invalid_argument", nil, ["ledger"]),
+                        Asked(.grant, "already_exists", orders, [payments], "a b"),
+                        Asked(.grant, "not_found", orders, ["nobody"], "a"),
+                        Asked(.grant, "invalid_argument", orders, [payments], "a \u{1}"),
+                        Asked(.service, "failed_precondition", nil, [payments]),
+                        Asked(.grant, "not_stored", orders, [payments], "a b"),
+                    ])
+            }
+        }
+    }
+
+    @Test("a policy that is refused: with the item that is wrong, or the services; who only looks is not recorded")
+    func refusedPolicies() async throws {
+        try await withControlPlane { plane async throws in
+            try await plane.local { client async throws in
+                func apply(_ change: (inout Signet_Server_V1_ApplyPolicyRequest) -> Void) async throws {
+                    var policy = Signet_Server_V1_ApplyPolicyRequest.with {
+                        $0.owner = "team"
+                        $0.services = [makeService("payments"), makeService("ledger")]
+                        $0.grants = [makeGrant("/orders", "payments", ["a"])]
+                    }
+                    change(&policy)
+                    let request = policy
+                    _ = try await refusal { try await client.call(AccessMethods.applyPolicy, request) }
+                }
+                let wrong: (inout Signet_Server_V1_ApplyPolicyRequest) -> Void = { $0.services[1].spiffeID = "x" }
+                try await apply(wrong)
+                try await apply {
+                    wrong(&$0)
+                    $0.dryRun = true
+                }
+                try await apply { $0.grants.append(makeGrant("/web", "payments", ["\u{1}"])) }
+                try await apply { $0.grants.append(makeGrant("/web", "inventory", ["a"])) }
+                #expect(
+                    self.events(plane).map(Asked.init) == [
+                        Asked(.service, "invalid_argument", nil, ["x"]),
+                        Asked(.grant, "invalid_argument", "spiffe://example.org/web", ["payments"], "\u{1}"),
+                        Asked(
+                            .grant, "invalid_argument", nil,
+                            ["spiffe://example.org/payments", "spiffe://example.org/ledger"]),
+                    ])
+            }
+        }
+    }
+
+    @Test("a revocation that is refused: of what, and why")
+    func refusedRevocations() async throws {
+        try await withControlPlane(HarnessSettings(issuer: Self.issuer)) { plane async throws in
+            try await plane.local { client async throws in
+                _ = try await refusal { try await client.revoke { $0.kid = "nobody" } }
+                _ = try await refusal { try await client.revoke { $0.spiffeID = "spiffe://other.test/a" } }
+                plane.database.fail(writes: .full("disk"))
+                _ = try await refusal { try await client.revoke { $0.jti = "a" } }
+                _ = try await refusal { try await client.revoke { $0.certificateSerial = "1f" } }
+            }
+            let route = RevocationMethods.revoke.path
+            func refused(
+                _ kind: AuditEvent.Kind, _ reason: String, _ complete: (inout AuditEvent) -> Void
+            ) -> AuditEvent {
+                self.event(plane, .refused, kind, route, by: Self.local) {
+                    ($0.reason, $0.issuer) = (reason, Self.issuer)
+                    complete(&$0)
+                }
+            }
+            #expect(
+                self.events(plane) == [
+                    refused(.key, "unknown_key") { $0.keyID = "nobody" },
+                    refused(.subject, "invalid_argument") { $0.subject = "spiffe://other.test/a" },
+                    refused(.accessToken, "not_stored") { $0.tokenID = "a" },
+                    refused(.x509SVID, "not_stored") { $0.serialNumber = "1f" },
+                ])
         }
     }
 }
