@@ -1,6 +1,5 @@
 import AccessTokens
 import ArgumentParser
-import Crypto
 import Foundation
 import PeerTransport
 import SPIFFE
@@ -54,7 +53,7 @@ struct Fleet: AsyncParsableCommand {
                 id: ids[index / self.replicas], number: index % self.replicas, address: address, issuer: self.issuer,
                 tally: tally)
         }
-        let before = try Self.signatures()
+        let before = try Batch(count: 5_000).signatures()
         let found = try await withThrowingTaskGroup(of: Void.self) { group in
             for replica in fleet { group.addTask { try await replica.run() } }
             var running: [(replica: FleetReplica, port: Int)] = []
@@ -74,7 +73,7 @@ struct Fleet: AsyncParsableCommand {
                     from: second + .seconds(Double(index) / self.rate))
             }
             let seconds = second.duration(to: .now).seconds
-            let after = try Self.signatures()
+            let after = try Batch(count: 5_000).signatures()
             group.cancelAll()
             return Found(
                 start_seconds: startSeconds, start_milliseconds: first.compactMap(\.milliseconds),
@@ -96,11 +95,5 @@ struct Fleet: AsyncParsableCommand {
             for await some in group { calls += some }
             return calls
         }
-    }
-
-    /// The seconds that a raw P-256 signature takes.
-    private static func signatures() throws -> Double {
-        let key = P256.Signing.PrivateKey()
-        return try Batch(count: 5_000).each { _ in _ = try key.signature(for: [1, 2, 3]) }
     }
 }

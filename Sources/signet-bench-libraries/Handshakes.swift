@@ -1,5 +1,4 @@
 import ArgumentParser
-import Crypto
 import Foundation
 import NIOCore
 import NIOPosix
@@ -45,7 +44,7 @@ struct Handshakes: AsyncParsableCommand {
         var found = Found()
         // The first round warms up.
         for round in 0...self.rounds {
-            let signSeconds = try Self.signatures()
+            let signSeconds = try Batch(count: 2_000).signatures()
             let staticSeconds = try await Self.handshakes(fixed, on: loop) { _ in }
             let spiffeSeconds = try await Self.handshakes(spiffe, on: loop) { number in
                 guard number % Self.rotationPeriod == 0 else { return }
@@ -65,13 +64,6 @@ struct Handshakes: AsyncParsableCommand {
         }
         try await group.shutdownGracefully()
         try printJSON(found)
-    }
-
-    /// The seconds that a raw P-256 signature takes.
-    private static func signatures() throws -> Double {
-        let key = P256.Signing.PrivateKey()
-        let input = [UInt8](repeating: 7, count: 400)
-        return try Batch(count: 2_000).each { _ in _ = try key.signature(for: input) }
     }
 
     /// The seconds that one of many handshakes takes, one after the other on one thread.

@@ -30,7 +30,7 @@ struct Revocations: AsyncParsableCommand {
         }
         let transport = try HTTP2ClientTransport.Posix(
             target: .unixDomainSocket(path: self.adminSocket), transportSecurity: .plaintext)
-        let found = try await withGRPCClient(transport: transport) { client in
+        let found = try await GRPCClient(transport: transport).running { client in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for state in states { group.addTask { try await state.run() } }
                 for state in states { try await state.waitUntilReady() }
@@ -86,7 +86,7 @@ struct Body: AsyncParsableCommand {
         let request = Signet_Workload_V1_FetchAccessTokenRequest.with { $0.audience = self.audience }
         let transport = try HTTP2ClientTransport.Posix(
             target: .unixDomainSocket(path: self.workloadSocket), transportSecurity: .plaintext)
-        let response = try await withGRPCClient(transport: transport) { client in
+        let response = try await GRPCClient(transport: transport).running { client in
             try await client.call(
                 WorkloadAccessTokenMethods.fetchAccessToken, request, metadata: ["workload.spiffe.io": "true"])
         }
