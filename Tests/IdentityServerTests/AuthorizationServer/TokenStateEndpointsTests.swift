@@ -132,10 +132,15 @@ struct TokenStateEndpointsTests {
 
     @Test("RFC 7009 §2.1: a token of another client is not revoked, and the client is told")
     func revokeOfAnother() async throws {
-        try await self.withToken { plane, _, payments, token async throws in
+        try await self.withToken { plane, orders, payments, token async throws in
             let reply = try await plane.post(self.form(token, as: payments), to: "/oauth2/revoke", as: payments)
             #expect(reply.status == 400)
             #expect(reply.error == "unauthorized_client")
+            let record = try #require(plane.audit.events.last)
+            #expect(record.reason == "token_of_another")
+            #expect(record.peer == payments.id.uri)
+            #expect(record.subject == orders.id.uri)
+            #expect(record.tokenID != nil)
             #expect(try await self.introspect(token, as: payments, plane).members["active"]?.bool == true)
         }
     }
