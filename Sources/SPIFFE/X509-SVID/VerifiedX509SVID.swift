@@ -55,17 +55,18 @@ public struct VerifiedX509SVID: Hashable, Sendable {
     public static func validate(
         _ chain: [Certificate], bundles: TrustBundles, now: Date
     ) throws(X509SVIDError) -> VerifiedX509SVID {
-        try self.validate(chain, areConsistent: false, bundles: bundles, now: now).peer
+        try self.validate(chain, leafDER: nil, bundles: bundles, now: now).peer
     }
 
     /// Validates a chain, and tells the path that was found beside the identity.
     ///
-    /// - Parameter areConsistent: Whether the consistency of the signatures was checked when the chain arrived.
+    /// - Parameter leafDER: The leaf as it arrived, where the consistency of all signatures was checked then.
     static func validate(
-        _ chain: [Certificate], areConsistent: Bool, bundles: TrustBundles, now: Date
+        _ chain: [Certificate], leafDER: [UInt8]?, bundles: TrustBundles, now: Date
     ) throws(X509SVIDError) -> (peer: VerifiedX509SVID, path: CertificationPath) {
         guard let leaf = chain.first else { throw .emptyChain }
         guard chain.count <= self.maxChainLength else { throw .chainTooLong(count: chain.count) }
+        let areConsistent = leafDER != nil
         let facts = try CertificateFacts(leaf, position: 0, isConsistent: areConsistent)
         let id = try facts.checkLeaf()
         guard let bundle = bundles[id.trustDomain] else { throw .unknownTrustDomain(id.trustDomain) }
@@ -75,16 +76,17 @@ public struct VerifiedX509SVID: Hashable, Sendable {
             intermediates: Array(chain.dropFirst()), authorities: bundle.x509Authorities, now: now,
             areConsistent: areConsistent)
         let path = try search.path(from: facts)
-        return (VerifiedX509SVID(id: id, path: path.certificates.map(\.certificate), leaf: leaf), path)
+        let chain = path.certificates.map(\.certificate)
+        return (VerifiedX509SVID(id: id, chain: chain, leaf: leaf, leafDER: leafDER ?? leaf.derBytes), path)
     }
 
-    private init(id: SPIFFEID, path: [Certificate], leaf: Certificate) {
+    private init(id: SPIFFEID, chain: [Certificate], leaf: Certificate, leafDER: [UInt8]) {
         self.id = id
-        self.chain = path
+        self.chain = chain
         self.notAfter = leaf.notValidAfter
         self.serialNumber = leaf.serialNumber.decimalDigits
         self.issuedAt = leaf.notValidBefore.addingTimeInterval(Self.backdate / .seconds(1))
-        self.certificateSHA256 = Array(SHA256.hash(data: leaf.derBytes))
+        self.certificateSHA256 = Array(SHA256.hash(data: leafDER))
         self.certificateSerial = leaf.serialNumber.hexadecimalDigits
     }
 }
@@ -93,7 +95,9 @@ extension Certificate.SerialNumber {
     /// The number in lower-case hexadecimal without leading zeros.
     package var hexadecimalDigits: String {
         let digits = self.bytes.flatMap { [$0 >> 4, $0 & 0x0F] }.drop { $0 == 0 }
-        return digits.isEmpty ? "0" : digits.map { String($0, radix: 16) }.joined()
+        guard !digits.isEmpty else { return "0" }
+        return String(
+            decoding: digits.map { $0 < 10 ? UInt8(ascii: "0") + $0 : UInt8(ascii: "a") - 10 + $0 }, as: UTF8.self)
     }
 
     /// The number in decimal digits, as SPIRE writes it; takes time by the square of its length.

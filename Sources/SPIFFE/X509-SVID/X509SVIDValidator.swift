@@ -55,7 +55,7 @@ package final class X509SVIDValidator: Sendable {
             }
             chain.append(certificate)
         }
-        let (peer, path) = try VerifiedX509SVID.validate(chain, areConsistent: true, bundles: bundles, now: now)
+        let (peer, path) = try VerifiedX509SVID.validate(chain, leafDER: presented.first, bundles: bundles, now: now)
         self.known.withLock { $0.insert(Known(peer: peer, path: path), for: key, keptUntil: peer.notAfter) }
         return (peer, false)
     }
