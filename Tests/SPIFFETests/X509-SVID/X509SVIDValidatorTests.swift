@@ -104,6 +104,32 @@ struct X509SVIDValidatorTests {
         #expect(try self.validate(chains[1]).peer.id.uri == "\(Self.web)/1")
     }
 
+    @Test("an intermediate of a valid path is kept for other leaves, and all signatures are checked all the same")
+    func issuers() throws {
+        let first = try self.chain()
+        // By a key that is not the intermediate's, and below an intermediate that the authority has not signed.
+        let stranger = try TestAuthority(trustDomain: "example.org").intermediate()
+        let foreign = try stranger.chain(id: Self.web).map(\.derBytes)
+        #expect(throws: X509SVIDError.self) { try self.validate(foreign) }
+        #expect(self.validator.keptIssuerCount == 0)
+        try self.validate(first)
+        #expect(self.validator.keptIssuerCount == 1)
+
+        #expect(try self.validate(self.chain("\(Self.web)/2")).isRepeated == false)
+        #expect(throws: X509SVIDError.invalidSignature(position: 0)) { try self.validate([foreign[0], first[1]]) }
+        var changed = first
+        // Within the signature of the intermediate.
+        changed[1][first[1].count - 10] ^= 1
+        #expect(throws: X509SVIDError.invalidSignature(position: 1)) { try self.validate(changed) }
+        let other = try TestAuthority(trustDomain: "example.org").bundle
+        #expect(throws: X509SVIDError.self) { try self.validate(first, bundle: other) }
+        #expect(self.validator.keptIssuerCount == 1)
+
+        // Once it has expired it makes room.
+        #expect(throws: X509SVIDError.self) { try self.validate(self.chain("\(Self.web)/3"), after: 1_001) }
+        #expect(self.validator.keptIssuerCount == 0)
+    }
+
     @Test("a chain that is too long, or none, is refused before it is read")
     func length() throws {
         #expect(throws: X509SVIDError.emptyChain) { try self.validate([]) }
