@@ -165,7 +165,7 @@ let package = Package(
                 .x509,
             ]),
         // Each a product of its own, so that a service links only what it uses.
-        module("SPIFFEGRPC", ["SPIFFE", "SPIFFETLS", .grpcCore, .grpcPosix, .nioCore, .nioPosix]),
+        module("SPIFFEGRPC", ["Rotation", "SPIFFE", "SPIFFETLS", .grpcCore, .grpcPosix, .nioCore, .nioPosix]),
         module("SPIFFEHTTPClient", ["SPIFFE", "SPIFFETLS", .asyncHTTPClient, .nioCore, .nioHTTP1]),
         module(
             "SPIFFEHummingbird",
@@ -322,7 +322,7 @@ let package = Package(
         tests(
             "SPIFFEAdapterTests",
             [
-                "SPIFFEGRPC", "SPIFFEHTTPClient", "SPIFFEHummingbird", "SPIFFE", "SPIFFETLS", "TestSupport",
+                "Rotation", "SPIFFEGRPC", "SPIFFEHTTPClient", "SPIFFEHummingbird", "SPIFFE", "SPIFFETLS", "TestSupport",
                 .asyncHTTPClient, .grpcCore, .grpcPosix, .httpTypes, .hummingbird, .hummingbirdCore, .logging, .nioCore,
                 .nioHTTP1, .nioPosix, .nioSSL, .nioTLS,
             ]),

@@ -23,7 +23,7 @@ public struct JWTSVIDInterceptor: ClientInterceptor {
     ///
     /// Whatever `authorization` the metadata of the call has is replaced.
     ///
-    /// - Throws: `RPCError` UNAUTHENTICATED when there is no token: nothing is sent then.
+    /// - Throws: `RPCError` UNAVAILABLE when there is no token, with what was thrown as its cause: nothing is sent then.
     public func intercept<Input: Sendable, Output: Sendable>(
         request: StreamingClientRequest<Input>, context: ClientContext,
         next: @concurrent (StreamingClientRequest<Input>, ClientContext) async throws -> StreamingClientResponse<Output>
@@ -33,7 +33,7 @@ public struct JWTSVIDInterceptor: ClientInterceptor {
             svid = try await self.token()
         } catch {
             try Task.checkCancellation()
-            throw RPCError(code: .unauthenticated, message: "there is no JWT-SVID for the call", cause: error)
+            throw RPCError(code: .unavailable, message: "there is no JWT-SVID for the call", cause: error)
         }
         var request = request
         request.metadata.replaceOrAddString(svid.authorization, forKey: "authorization")

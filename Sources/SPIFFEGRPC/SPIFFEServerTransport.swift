@@ -29,11 +29,14 @@ public struct SPIFFEServerTransport: ServerTransport, ListeningServerTransport {
     ///     its connection is refused unread, and is for the caller's retry policy.
     ///   - revokedPeers: Whose connections are refused and ended. Default: nobody's.
     ///   - config: How gRPC is spoken.
+    ///   - onRefusedIdentity: Called once for each snapshot of the source that cannot be used, on the event loop that
+    ///     came upon it; the last good snapshot stays in force. Default: does nothing.
     public init(
         address: SocketAddress, source: any X509SVIDSource, policy: PeerPolicy,
         now: @escaping @Sendable () -> Date = { Date() }, connectionAge: ConnectionAge? = nil,
         revokedPeers: RevokedPeers? = nil,
-        config: HTTP2ServerTransport.Posix.Config = .defaults
+        config: HTTP2ServerTransport.Posix.Config = .defaults,
+        onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void = { _ in }
     ) {
         let peers = ConnectionPeers()
         self.peers = peers
@@ -42,7 +45,7 @@ public struct SPIFFEServerTransport: ServerTransport, ListeningServerTransport {
                 address: address,
                 tls: SPIFFETLSContexts(
                     source: source, policy: policy, now: now, applicationProtocols: ["h2"],
-                    connectionAge: connectionAge, revokedPeers: revokedPeers),
+                    connectionAge: connectionAge, revokedPeers: revokedPeers, onRefusedIdentity: onRefusedIdentity),
                 peers: peers),
             config: .init(
                 compression: config.compression, connection: config.connection, http2: config.http2, rpc: config.rpc,
@@ -92,16 +95,17 @@ public struct SPIFFEServerTransport: ServerTransport, ListeningServerTransport {
 extension ServerTransport where Self == SPIFFEServerTransport {
     /// A server transport over mutual TLS between workloads.
     ///
-    /// See ``SPIFFEServerTransport/init(address:source:policy:now:connectionAge:revokedPeers:config:)``.
+    /// See ``SPIFFEServerTransport/init(address:source:policy:now:connectionAge:revokedPeers:config:onRefusedIdentity:)``.
     public static func spiffe(
         address: SocketAddress, source: any X509SVIDSource, policy: PeerPolicy,
         now: @escaping @Sendable () -> Date = { Date() }, connectionAge: ConnectionAge? = nil,
         revokedPeers: RevokedPeers? = nil,
-        config: HTTP2ServerTransport.Posix.Config = .defaults
+        config: HTTP2ServerTransport.Posix.Config = .defaults,
+        onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void = { _ in }
     ) -> Self {
         Self(
             address: address, source: source, policy: policy, now: now, connectionAge: connectionAge,
-            revokedPeers: revokedPeers, config: config)
+            revokedPeers: revokedPeers, config: config, onRefusedIdentity: onRefusedIdentity)
     }
 }
 

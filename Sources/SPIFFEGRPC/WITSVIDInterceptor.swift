@@ -9,8 +9,9 @@ public import SPIFFE
 ///     interceptors: [WITSVIDInterceptor(origin: "https://reports.example.org") { try source.presentation(for: $0) }])
 /// ```
 ///
-/// The target of a call is the origin and the path of its method. A proof covers the bearer token in the metadata of the
-/// call, so an interceptor that sets one comes before this. It is for transports with TLS.
+/// The target of a call is the origin and the path of its method. A proof covers the bearer token in the `authorization`
+/// of the call's metadata and the transaction token in its `txn-token`, so an interceptor that sets one of them comes
+/// before this. It is for transports with TLS.
 public struct WITSVIDInterceptor: ClientInterceptor {
     private let origin: String
     private let presentation: @Sendable (WorkloadProofScope) async throws -> WITPresentation
@@ -27,32 +28,45 @@ public struct WITSVIDInterceptor: ClientInterceptor {
 
     /// Sends the call on with token and proof.
     ///
-    /// - Throws: `RPCError` UNAUTHENTICATED when there is nothing to present: nothing is sent then.
+    /// - Throws: `RPCError`, and nothing is sent then: UNAVAILABLE when there is nothing to present, with what was thrown
+    ///   as its cause; FAILED_PRECONDITION when the origin is not of `https`.
     public func intercept<Input: Sendable, Output: Sendable>(
         request: StreamingClientRequest<Input>, context: ClientContext,
         next: @concurrent (StreamingClientRequest<Input>, ClientContext) async throws -> StreamingClientResponse<Output>
     ) async throws -> StreamingClientResponse<Output> {
         var request = request
+        let scope = try self.scope(of: request.metadata, context.descriptor)
         let tokens: WITPresentation
         do {
-            let authorization = Array(request.metadata[stringValues: "authorization"])
-            let scope = try WorkloadProofScope(
-                target: "\(self.origin)/\(context.descriptor.fullyQualifiedMethod)",
-                accessToken: try? BearerToken.token(authorization: authorization))
             tokens = try await self.presentation(scope)
         } catch {
             try Task.checkCancellation()
-            throw RPCError(code: .unauthenticated, message: "there is no WIT-SVID for the call", cause: error)
+            throw RPCError(code: .unavailable, message: "there is no WIT-SVID for the call", cause: error)
         }
         request.metadata.replaceOrAddString(tokens.identityToken, forKey: Metadata.identityTokenKey)
         request.metadata.replaceOrAddString(tokens.proofToken, forKey: Metadata.proofTokenKey)
         return try await next(request, context)
+    }
+
+    private func scope(of metadata: Metadata, _ method: MethodDescriptor) throws(RPCError) -> WorkloadProofScope {
+        do {
+            return try WorkloadProofScope(
+                target: "\(self.origin)/\(method.fullyQualifiedMethod)", authorization: metadata.authorization,
+                transactionTokens: metadata.transactionTokens)
+        } catch {
+            throw RPCError(
+                code: .failedPrecondition, message: "no WIT-SVID is for calls of this origin", cause: error)
+        }
     }
 }
 
 extension Metadata {
     fileprivate static let identityTokenKey = WITPresentation.identityTokenField.lowercased()
     fileprivate static let proofTokenKey = WITPresentation.proofTokenField.lowercased()
+    private static let transactionTokenKey = WITPresentation.transactionTokenField.lowercased()
+
+    fileprivate var authorization: [String] { Array(self[stringValues: "authorization"]) }
+    fileprivate var transactionTokens: [String] { Array(self[stringValues: Self.transactionTokenKey]) }
 
     /// The WIT-SVID that a call brought, and its proof; nil when it brought none.
     ///
@@ -67,6 +81,6 @@ extension Metadata {
         UnverifiedWITPresentation(
             identityTokens: Array(self[stringValues: Self.identityTokenKey]),
             proofTokens: Array(self[stringValues: Self.proofTokenKey]),
-            authorization: Array(self[stringValues: "authorization"]))
+            authorization: self.authorization, transactionTokens: self.transactionTokens)
     }
 }

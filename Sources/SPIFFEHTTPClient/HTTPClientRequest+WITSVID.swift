@@ -18,11 +18,9 @@ extension HTTPClientRequest {
     /// - Throws: What `presentation` throws; `WITPresentationError.insecureTarget` for a URL that is not of `https`
     ///   (WIT-SVID §7).
     public mutating func present(_ presentation: (WorkloadProofScope) throws -> WITPresentation) throws {
-        let transactionTokens = self.headers[WITPresentation.transactionTokenField]
         let scope = try WorkloadProofScope(
-            target: Self.withPath(self.url),
-            accessToken: try? BearerToken.token(authorization: self.headers["Authorization"]),
-            transactionToken: transactionTokens.isEmpty ? nil : transactionTokens.joined(separator: ","))
+            target: Self.withPath(self.url), authorization: self.headers["Authorization"],
+            transactionTokens: self.headers[WITPresentation.transactionTokenField])
         let tokens = try presentation(scope)
         self.headers.replaceOrAdd(name: WITPresentation.identityTokenField, value: tokens.identityToken)
         self.headers.replaceOrAdd(name: WITPresentation.proofTokenField, value: tokens.proofToken)

@@ -23,6 +23,28 @@ struct NoIdentity: X509SVIDSource {
     func current() throws -> X509Identity { throw Missing() }
 }
 
+/// A source that tells when it is asked, and how many times it was.
+final class AskedSource: X509SVIDSource {
+    let questions: AsyncStream<Int>
+    private let source: any X509SVIDSource
+    private let count = Mutex(0)
+    private let continuation: AsyncStream<Int>.Continuation
+
+    init(_ source: any X509SVIDSource) {
+        self.source = source
+        (self.questions, self.continuation) = AsyncStream.makeStream()
+    }
+
+    func current() throws -> X509Identity {
+        self.continuation.yield(
+            self.count.withLock {
+                $0 += 1
+                return $0
+            })
+        return try self.source.current()
+    }
+}
+
 /// Two services of one trust domain, and one that is not of it.
 struct Fixture: Sendable {
     static let payments = id("spiffe://example.org/payments")

@@ -3,7 +3,6 @@ import GRPCNIOTransportHTTP2Posix
 import SPIFFE
 import SPIFFEGRPC
 import SPIFFETLS
-import Synchronization
 import TestSupport
 import Testing
 
@@ -19,11 +18,13 @@ struct GRPCTests {
     private func withServer(
         _ policy: PeerPolicy? = nil, connectionAge: ConnectionAge? = nil, seen: Recorded<String> = Recorded(),
         credentials: Recorded<[String]> = Recorded(),
-        presentations: Recorded<UnverifiedWITPresentation?> = Recorded(), _ body: (_ port: Int) async throws -> Void
+        presentations: Recorded<UnverifiedWITPresentation?> = Recorded(),
+        refused: Recorded<SPIFFETLSError> = Recorded(), _ body: (_ port: Int) async throws -> Void
     ) async throws {
         let transport = SPIFFEServerTransport(
             address: .ipv4(host: "127.0.0.1", port: 0), source: self.fixture.payments,
-            policy: policy ?? .exactly(Fixture.orders), connectionAge: connectionAge)
+            policy: policy ?? .exactly(Fixture.orders), connectionAge: connectionAge,
+            onRefusedIdentity: { refused.append($0) })
         let service = WhoAmI(seen: seen, credentials: credentials, presentations: presentations)
         try await withGRPCServer(transport: transport, services: [service]) { _ in
             try await body(try #require(try await transport.listeningAddress.ipv4).port)
@@ -84,18 +85,22 @@ struct GRPCTests {
         #expect(credentials.values == [["Bearer \(svid.token)"]])
     }
 
-    @Test("JWT-26: a call for which there is no JWT-SVID is not made")
-    func noToken() async throws {
+    @Test(
+        "JWT-26: a call for which there is no JWT-SVID, or no WIT-SVID, is not made, and may be repeated",
+        arguments: [
+            (JWTSVIDInterceptor { throw NoIdentity.Missing() }, .unavailable),
+            (WITSVIDInterceptor(origin: "https://a") { _ in throw NoIdentity.Missing() }, .unavailable),
+            (WITSVIDInterceptor(origin: "http://a") { _ in throw NoIdentity.Missing() }, .failedPrecondition),
+        ] as [(any ClientInterceptor, RPCError.Code)])
+    func noToken(interceptor: any ClientInterceptor, code: RPCError.Code) async throws {
         let seen = Recorded<String>()
         try await self.withServer(seen: seen) { port async throws in
             let transport = try SPIFFEClientTransport.spiffe(
                 target: .ipv4(address: "127.0.0.1", port: port), source: self.fixture.orders,
                 policy: .exactly(Fixture.payments))
-            try await withGRPCClient(
-                transport: transport, interceptors: [JWTSVIDInterceptor { throw NoIdentity.Missing() }]
-            ) { client async throws in
+            try await withGRPCClient(transport: transport, interceptors: [interceptor]) { client async throws in
                 let error = await #expect(throws: RPCError.self) { try await self.ask(client) }
-                #expect(error?.code == .unauthenticated)
+                #expect(error?.code == code)
             }
         }
         #expect(seen.values == [])
@@ -131,6 +136,78 @@ struct GRPCTests {
         #expect(throws: WITSVIDError.proof(.audienceMismatch(expected: target + "s"))) {
             try presentation.validate(target: target + "s", bundles: bundles, now: authority.now)
         }
+    }
+
+    @Test("WIT-45: a proof covers the transaction token of a call, on either side")
+    func transactionToken() async throws {
+        let authority = self.fixture.authority
+        let svid = try authority.witSVID(id: "spiffe://example.org/batch")
+        let presentations = Recorded<UnverifiedWITPresentation?>()
+        let scopes = Recorded<WorkloadProofScope>()
+        let origin = "https://payments.example.org"
+        try await self.withServer(presentations: presentations) { port async throws in
+            let transport = try SPIFFEClientTransport.spiffe(
+                target: .ipv4(address: "127.0.0.1", port: port), source: self.fixture.orders,
+                policy: .exactly(Fixture.payments))
+            let interceptor = WITSVIDInterceptor(origin: origin) { scope in
+                scopes.append(scope)
+                return try svid.presentation(for: scope, now: authority.now)
+            }
+            try await withGRPCClient(transport: transport, interceptors: [interceptor]) { client async throws in
+                _ = try await client.unary(
+                    request: ClientRequest(message: "who am I", metadata: ["txn-token": "t"]),
+                    descriptor: WhoAmI.method, serializer: Text(), deserializer: Text(), options: .defaults
+                ) { try $0.message }
+            }
+        }
+        let target = "\(origin)/test.WhoAmI/Ask"
+        let scope = try WorkloadProofScope(target: target, transactionToken: "t")
+        #expect(scopes.values == [scope])
+        let bundles = TrustBundles([authority.bundleWithWIT])
+        let received = try #require(presentations.values[0])
+        #expect(try received.validate(target: target, bundles: bundles, now: authority.now).id == svid.id)
+        // Of a peer that conforms, with another token put in the place of its own.
+        let made = try svid.presentation(for: scope, now: authority.now)
+        let metadata: Metadata = [
+            "workload-identity-token": "\(made.identityToken)", "workload-proof-token": "\(made.proofToken)",
+            "txn-token": "other",
+        ]
+        #expect(throws: WITSVIDError.proof(.transactionTokenHashMismatch)) {
+            try metadata.witPresentation?.validate(target: target, bundles: bundles, now: authority.now)
+        }
+    }
+
+    @Test("a server's SVID that TLS cannot use is said once, and the last good one goes on serving")
+    func unusableServerIdentity() async throws {
+        let refused = Recorded<SPIFFETLSError>()
+        try await self.withServer(refused: refused) { port async throws in
+            for _ in 1...3 {
+                try await self.withClient(port, self.fixture.orders) { client async throws in
+                    #expect(try await self.ask(client) == Fixture.orders.uri)
+                }
+                if refused.values.isEmpty { try self.fixture.spoil(self.fixture.payments) }
+            }
+        }
+        #expect(refused.values == [.identityUnusable(Fixture.payments)])
+    }
+
+    @Test("a client's SVID that TLS cannot use is said once, and the last good one goes on calling")
+    func unusableClientIdentity() async throws {
+        let refused = Recorded<SPIFFETLSError>()
+        let orders = AskedSource(self.fixture.orders)
+        try await self.withServer { port async throws in
+            let transport = try SPIFFEClientTransport.spiffe(
+                target: .ipv4(address: "127.0.0.1", port: port), source: orders, policy: .exactly(Fixture.payments),
+                connectionAge: ConnectionAge(maximum: .milliseconds(20)), onRefusedIdentity: { refused.append($0) })
+            try await withGRPCClient(transport: transport) { client async throws in
+                #expect(try await self.ask(client) == Fixture.orders.uri)
+                try self.fixture.spoil(self.fixture.orders)
+                // Three connections more.
+                _ = await orders.questions.first { $0 == 8 }
+                #expect(try await self.ask(client) == Fixture.orders.uri)
+            }
+        }
+        #expect(refused.values == [.identityUnusable(Fixture.orders)])
     }
 
     @Test("calls of several peers at once are each told their own")
@@ -254,28 +331,6 @@ struct GRPCTests {
                 #expect(Set(seen.values).count == 2)
             }
         }
-    }
-}
-
-/// A source that tells when it is asked, and how many times it was.
-private final class AskedSource: X509SVIDSource {
-    let questions: AsyncStream<Int>
-    private let source: any X509SVIDSource
-    private let count = Mutex(0)
-    private let continuation: AsyncStream<Int>.Continuation
-
-    init(_ source: any X509SVIDSource) {
-        self.source = source
-        (self.questions, self.continuation) = AsyncStream.makeStream()
-    }
-
-    func current() throws -> X509Identity {
-        self.continuation.yield(
-            self.count.withLock {
-                $0 += 1
-                return $0
-            })
-        return try self.source.current()
     }
 }
 

@@ -4,8 +4,8 @@ public import FoundationEssentials
 public struct UnverifiedWITPresentation: Sendable {
     private let identityToken: String
     private let proofToken: String?
-    private let accessToken: String?
-    private let transactionToken: String?
+    private let authorization: [String]
+    private let transactionTokens: [String]
 
     /// Takes the values of the fields of a request; nil when it brings no WIT-SVID.
     ///
@@ -22,8 +22,8 @@ public struct UnverifiedWITPresentation: Sendable {
         guard !identityTokens.isEmpty else { return nil }
         self.identityToken = identityTokens.joined(separator: ",")
         self.proofToken = proofTokens.isEmpty ? nil : proofTokens.joined(separator: ",")
-        self.accessToken = try? BearerToken.token(authorization: authorization)
-        self.transactionToken = transactionTokens.isEmpty ? nil : transactionTokens.joined(separator: ",")
+        self.authorization = authorization
+        self.transactionTokens = transactionTokens
     }
 
     /// Validates both, for the request that brought them.
@@ -38,7 +38,7 @@ public struct UnverifiedWITPresentation: Sendable {
         target: String, bundles: TrustBundles, now: Date, leeway: Duration = .zero
     ) throws -> VerifiedWITSVID {
         let scope = try WorkloadProofScope(
-            target: target, accessToken: self.accessToken, transactionToken: self.transactionToken)
+            target: target, authorization: self.authorization, transactionTokens: self.transactionTokens)
         return try VerifiedWITSVID.validate(
             self.identityToken, proof: self.proofToken, for: scope, bundles: bundles, now: now, leeway: leeway)
     }

@@ -36,6 +36,22 @@ public struct WorkloadProofScope: Hashable, Sendable {
         self.transactionToken = transactionToken
         self.otherTokens = otherTokens
     }
+
+    /// Makes the scope of a request by the values of its fields, as each side has them.
+    ///
+    /// A field that comes twice is one with a comma (RFC 9110 §5.2), which is no token.
+    ///
+    /// - Parameters:
+    ///   - target: The `https` URI of the request.
+    ///   - authorization: Those of `Authorization`; what is no bearer token there is not covered.
+    ///   - transactionTokens: Those of ``WITPresentation/transactionTokenField``.
+    package init(
+        target: String, authorization: [String], transactionTokens: [String]
+    ) throws(WITPresentationError) {
+        try self.init(
+            target: target, accessToken: try? BearerToken.token(authorization: authorization),
+            transactionToken: transactionTokens.isEmpty ? nil : transactionTokens.joined(separator: ","))
+    }
 }
 
 // The tokens in it are credentials.
