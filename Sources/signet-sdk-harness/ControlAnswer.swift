@@ -24,7 +24,7 @@ package enum ControlAnswer {
         case let error as WorkloadAPIError: self.init(error)
         case let error as JWTSVIDError: self = .rejected(reason: "\(error.label): \(error)")
         case let error as SPIFFETLSError: self = .rejected(reason: "\(error.label): \(error)")
-        case let error as SPIFFEIDError: self = .rejected(reason: "spiffe_id: \(error)")
+        case let error as SPIFFEIDError: self = .rejected(reason: "\(error.label): \(error)")
         case let error as NIOConnectionError: self.init(connecting: error)
         case let error as Dialer.HandshakeFailed: self = .rejected(reason: "tls.handshake_failed: \(error.cause)")
         case let error as ControlRequestError: self = .failed(reason: error.reason)

@@ -55,10 +55,11 @@ package struct ControlPort: HTTPResponder {
     private func validateJWT(_ members: ControlRequest) async throws -> ControlAnswer {
         let (token, audience) = try (members.string("token"), members.string("audience"))
         // READY speaks of the X509-SVID alone: the JWT bundles may still be on their way.
-        do throws(WorkloadAPIError) { _ = try self.tokens.bundles() } catch .notReady {
-            try await self.tokens.waitUntilReady(timeout: Self.bundleTimeout)
+        do throws(WorkloadAPIError) {
+            _ = try self.tokens.bundles()
         } catch {
-            throw error
+            if case .permissionDenied = error { throw error }
+            try await self.tokens.waitUntilReady(timeout: Self.bundleTimeout)
         }
         let svid = try self.tokens.validateLocally(token, audience: audience)
         return .ok(["spiffe_id": .string(svid.id.uri), "claims": .object(svid.claims)])

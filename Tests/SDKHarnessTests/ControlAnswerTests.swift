@@ -1,6 +1,7 @@
 import HTTPTypes
 import HummingbirdCore
 import SPIFFE
+import SPIFFETLS
 import Testing
 import WorkloadAPI
 import signet_sdk_harness
@@ -23,5 +24,20 @@ struct ControlAnswerTests {
         case .rejected(let said), .failed(let said), .unsupported(let said): reason = said
         }
         #expect(reason.hasPrefix("\(error.label): "))
+    }
+
+    @Test("begins with the label of the error, whichever of the library's it is")
+    func labels() {
+        for (error, label) in [
+            (SPIFFEIDError.wrongScheme, SPIFFEIDError.wrongScheme.label),
+            (JWTSVIDError.missingAudience, JWTSVIDError.missingAudience.label),
+            (SPIFFETLSError.peerCertificateMissing, SPIFFETLSError.peerCertificateMissing.label),
+        ] as [(any Error, String)] {
+            guard case .rejected(let reason) = ControlAnswer(error) else {
+                Issue.record("\(error) is no verdict")
+                continue
+            }
+            #expect(reason.hasPrefix("\(label): "))
+        }
     }
 }

@@ -59,6 +59,44 @@ struct ControlPortTests {
         }
     }
 
+    @Test("validates a token that comes before the JWT bundles do, also where they were asked for in vain")
+    func earlyTokenAfterFailure() async throws {
+        try await self.withHarness { harness async throws in
+            let token = try harness.ca.jwtSVID("/caller", audience: ["reports"])
+            let request = self.post("/v1/jwt/validate", ["token": .string(token), "audience": "reports"])
+            harness.api.interrupt()
+            let following = Task { try await harness.tokens.run() }
+            defer { following.cancel() }
+            for await state in harness.tokens.bundleUpdates() { if case .failure(.unavailable) = state { break } }
+            async let answer = harness.port.answer(to: request)
+            // The streams of identities and of bundles wait to ask again, and the port waits for the bundles.
+            try await harness.ca.time.waitForSleepers(3)
+            try harness.api.grant("/harness")
+            harness.ca.time.advance(by: .seconds(5))
+            guard case .ok(let members) = await answer else {
+                Issue.record("refused")
+                return
+            }
+            #expect(members["spiffe_id"]?.string == "spiffe://example.org/caller")
+        }
+    }
+
+    @Test("does not wait for the bundles of a process that has no identity")
+    func deniedBundles() async throws {
+        try await self.withHarness { harness async throws in
+            harness.api.deny("gone")
+            let following = Task { try await harness.tokens.run() }
+            defer { following.cancel() }
+            for await state in harness.tokens.bundleUpdates() { if case .failure(.permissionDenied) = state { break } }
+            let request = self.post("/v1/jwt/validate", ["token": "e30.e30.e30", "audience": "reports"])
+            guard case .rejected(let reason) = await harness.port.answer(to: request) else {
+                Issue.record("not rejected")
+                return
+            }
+            #expect(reason.hasPrefix("workload_api.permission_denied: "))
+        }
+    }
+
     @Test("says why the bundles do not come")
     func noBundles() async throws {
         try await self.withHarness { harness async throws in
