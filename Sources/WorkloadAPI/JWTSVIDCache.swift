@@ -16,6 +16,8 @@ struct JWTSVIDCache: Sendable {
     private struct Item {
         let svid: JWTSVID
         let freshUntil: Date
+        /// Whether it was handed out because there was no newer one.
+        var isFailing = false
     }
 
     /// The most tokens that are kept; the one that expires first makes room.
@@ -31,10 +33,16 @@ struct JWTSVIDCache: Sendable {
         return item.svid
     }
 
-    /// A token that has not expired.
-    func usable(_ key: Key, now: Date) -> JWTSVID? {
+    /// A token that has not expired, for want of a newer one.
+    mutating func usableAfterFailure(_ key: Key, now: Date) -> JWTSVID? {
         guard let item = self.items[key], now < item.svid.expiresAt else { return nil }
+        self.items[key]?.isFailing = true
         return item.svid
+    }
+
+    /// Whether a token is in use for want of a newer one.
+    func hasFailing(now: Date) -> Bool {
+        self.items.values.contains { $0.isFailing && now < $0.svid.expiresAt }
     }
 
     mutating func insert(_ svid: JWTSVID, for key: Key, askedIn era: Int, now: Date) {

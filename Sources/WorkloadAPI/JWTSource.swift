@@ -46,7 +46,8 @@ public final class JWTSource: Service {
     /// - Parameters:
     ///   - audience: Who the token is for; at least one, none of them empty.
     ///   - selection: Whose token, where this process has several identities. Default: the server's first.
-    /// - Throws: ``WorkloadAPIError``; `.noSuchSVID` when no token is the selected one.
+    /// - Throws: ``WorkloadAPIError``; `.noSuchSVID` when no token is the selected one; `.invalidArgument`, without a call,
+    ///   for no audience and for an empty one.
     public func token(for audience: Set<String>, selection: SVIDSelection = .first) async throws -> JWTSVID {
         let key = JWTSVIDCache.Key(audience: audience, selection: selection)
         let now = self.instants.now()
@@ -65,8 +66,11 @@ public final class JWTSource: Service {
                 audience: key.audience.sorted(), spiffeID: key.selection.spiffeID)
             let svid = try key.selection.select(from: svids)
             let now = self.instants.now()
-            self.cache.withLock { $0.insert(svid, for: key, askedIn: era, now: now) }
-            self.reports.recovered()
+            let isOver = self.cache.withLock { cache in
+                cache.insert(svid, for: key, askedIn: era, now: now)
+                return !cache.hasFailing(now: now)
+            }
+            if isOver { self.reports.recovered() }
             return svid
         } catch let error as WorkloadAPIError {
             let now = self.instants.now()
@@ -75,7 +79,7 @@ public final class JWTSource: Service {
                 self.cache.withLock { $0.remove(key) }
                 throw error
             case .unavailable, .timedOut, .failed, .invalidMessage:
-                guard let svid = self.cache.withLock({ $0.usable(key, now: now) }) else { throw error }
+                guard let svid = self.cache.withLock({ $0.usableAfterFailure(key, now: now) }) else { throw error }
                 self.reports.failed(error, consequence: "the last JWT-SVID serves until it expires")
                 return svid
             default:

@@ -90,7 +90,7 @@ public struct WorkloadAPIClient: Sendable {
     ///   - audience: Who the tokens are for; at least one, none of them empty.
     ///   - spiffeID: The identity that is wanted. Default: a token for each identity, the default one first.
     /// - Returns: At least one; each is for every audience asked for; non-empty hints are unique.
-    /// - Throws: ``WorkloadAPIError/invalidArgument(_:)``, without a call, for no audience.
+    /// - Throws: ``WorkloadAPIError/invalidArgument(_:)``, without a call, for no audience and for an empty one.
     public func fetchJWTSVIDs(audience: [String], spiffeID: SPIFFEID? = nil) async throws -> [SPIFFE.JWTSVID] {
         try Self.check(audience: audience)
         var request = JWTSVIDRequest()
@@ -111,7 +111,8 @@ public struct WorkloadAPIClient: Sendable {
     /// - Parameters:
     ///   - token: In compact serialization.
     ///   - audience: The audience the token must be for: this service. Not empty.
-    /// - Throws: ``WorkloadAPIError/invalidArgument(_:)`` when the token is not valid; the text says why.
+    /// - Throws: ``WorkloadAPIError/invalidArgument(_:)`` when the token is not valid, the text says why; without a call,
+    ///   for an empty audience.
     public func validateJWTSVID(_ token: String, audience: String) async throws -> ValidatedJWTSVID {
         try Self.check(audience: [audience])
         var request = ValidateJWTSVIDRequest()

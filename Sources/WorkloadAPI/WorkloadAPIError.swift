@@ -44,7 +44,7 @@ extension WorkloadAPIError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .permissionDenied(let message): "the Workload API has no identity for this process: \(message)"
-        case .invalidArgument(let message): "the Workload API refused the request: \(message)"
+        case .invalidArgument(let message): "the request is refused: \(message)"
         case .unimplemented(let message): "the Workload API does not offer this: \(message)"
         case .unavailable(let message): "the Workload API is unavailable: \(message)"
         case .timedOut: "the Workload API did not answer in time"

@@ -21,10 +21,11 @@ struct JWTSourceTests {
 
     static let web = "spiffe://example.org/web"
 
-    private func makeSource() throws -> JWTSource {
+    private func makeSource(reporting levels: Watched<[Logger.Level]> = Watched([])) throws -> JWTSource {
         JWTSource(
             client: try self.api.client(instants: self.time.instants),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), instants: self.time.instants)
+            logger: Logger(label: "test", factory: { _ in RecordingLogHandler(levels: levels) }),
+            instants: self.time.instants)
     }
 
     /// The next call is answered with a token of five minutes for whoever is asked for.
@@ -107,6 +108,9 @@ struct JWTSourceTests {
             await #expect(throws: WorkloadAPIError.invalidArgument("an audience is missing or empty")) {
                 try await source.token(for: [])
             }
+            let refused = await #expect(throws: WorkloadAPIError.self) { try await source.validate("a", audience: "") }
+            // Nobody was asked.
+            #expect(refused?.description == "the request is refused: an audience is missing or empty")
         }
         #expect(self.api.calls.isEmpty)
     }
@@ -133,6 +137,58 @@ struct JWTSourceTests {
             await #expect(throws: error) { try await source.token(for: ["db"]) }
         }
         #expect(self.api.calls.count == 3)
+    }
+
+    /// The next calls are answered with tokens of an hour; for `db` with one of five minutes, or, in these seconds,
+    /// with a failure.
+    private func serve(_ count: Int, failing seconds: Range<Double>) {
+        for _ in 1...count {
+            self.api.jwtSVID { [authority, time] request in
+                let isOther = request.audience != ["db"]
+                if !isOther, seconds.contains(time.now.timeIntervalSince(authority.now)) {
+                    throw RPCError(code: .internalError, message: "no")
+                }
+                let lifetime = Duration.seconds(isOther ? 3_600 : 300)
+                return .with([try authority.jwtMessage(Self.web, audience: request.audience, lifetime: lifetime)])
+            }
+        }
+    }
+
+    @Test("one audience that fails while others are served is said once, and its recovery once")
+    func partialFailure() async throws {
+        self.serve(9, failing: 150..<153)
+        let levels = Watched<[Logger.Level]>([])
+        let source = try self.makeSource(reporting: levels)
+        try await self.api.serve { () async throws in
+            _ = try await source.token(for: ["db"])
+            self.time.advance(by: .seconds(150))
+            for audience in ["a", "b", "c"] {
+                _ = try await source.token(for: ["db"])
+                _ = try await source.token(for: [audience])
+                self.time.advance(by: .seconds(1))
+            }
+            #expect(levels.current == [.warning, .debug, .debug])
+            _ = try await source.token(for: ["db"])
+            _ = try await source.token(for: ["d"])
+            #expect(levels.current == [.warning, .debug, .debug, .info])
+        }
+    }
+
+    @Test("an audience that nobody asks for any more is no failure after its token has expired")
+    func forgottenFailure() async throws {
+        self.serve(4, failing: 299..<301)
+        let levels = Watched<[Logger.Level]>([])
+        let source = try self.makeSource(reporting: levels)
+        try await self.api.serve { () async throws in
+            _ = try await source.token(for: ["db"])
+            self.time.advance(by: .seconds(299))
+            _ = try await source.token(for: ["db"])
+            _ = try await source.token(for: ["a"])
+            #expect(levels.current == [.warning])
+            self.time.advance(by: .seconds(1))
+            _ = try await source.token(for: ["b"])
+            #expect(levels.current == [.warning, .info])
+        }
     }
 
     @Test("WAPI-29: when the Workload API withdraws the identity, its tokens are withdrawn with it")

@@ -369,23 +369,3 @@ extension Result where Failure == any Error {
         do { self = .success(try await body()) } catch { self = .failure(error) }
     }
 }
-
-/// Keeps the levels of what a stream logs, one message after the other.
-private struct RecordingLogHandler: LogHandler {
-    let levels: Watched<[Logger.Level]>
-    var metadata: Logger.Metadata = [:]
-    var logLevel: Logger.Level = .trace
-
-    init(levels: Watched<[Logger.Level]>) {
-        self.levels = levels
-    }
-
-    func log(event: LogEvent) {
-        self.levels.publish(self.levels.current + [event.level])
-    }
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { self.metadata[key] }
-        set { self.metadata[key] = newValue }
-    }
-}
