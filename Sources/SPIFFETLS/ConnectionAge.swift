@@ -1,14 +1,15 @@
 package import NIOCore
 import Rotation
 
-/// How old an accepted connection may become, so that it does not outlive the certificates it was made with forever.
+/// How old a connection may become, so that it does not outlive the certificates it was made with forever.
 ///
 /// Established connections live on when an identity rotates or a peer's is withdrawn. A service that wants those to
-/// take effect within a time sets an age: then the connection is told to finish what it is doing, by the
+/// take effect within a time sets an age. An accepted connection is then told to finish what it is doing, by the
 /// `ChannelShouldQuiesceEvent` that servers of HTTP and gRPC answer by taking no more requests, and is closed when the
-/// grace is over.
+/// grace is over. A client of gRPC makes another connection beside its own, and closes that when the grace is over,
+/// which counts from when the other has taken over: while none does, the connection stays.
 public struct ConnectionAge: Sendable, Hashable {
-    /// When a connection is told to finish.
+    /// When an accepted connection is told to finish, and a client makes the one that follows its own.
     ///
     /// Each one is by up to a tenth earlier, by chance, so that connections that were made together do not end
     /// together.
@@ -25,7 +26,7 @@ public struct ConnectionAge: Sendable, Hashable {
         self.grace = grace
     }
 
-    /// When one connection is told to finish; from nine tenths of the maximum to the maximum.
+    /// The age of one connection; from nine tenths of the maximum to the maximum.
     package func limit(using generator: inout some RandomNumberGenerator) -> Duration {
         self.maximum * (1 - 0.1 * generator.fraction())
     }
