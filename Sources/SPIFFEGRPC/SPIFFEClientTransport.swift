@@ -64,8 +64,8 @@ public final class SPIFFEClientTransport: ClientTransport {
     ///   - config: How gRPC is spoken.
     ///   - resolverRegistry: Who finds the addresses of the target. Default: DNS and the addresses that targets have.
     ///   - serviceConfig: How calls are balanced and retried where the name says nothing of it.
-    ///   - onRefusedIdentity: Called once for each snapshot of the source that cannot be used, on the event loop that
-    ///     came upon it; the last good snapshot stays in force. Default: does nothing.
+    ///   - onRefusedIdentity: Called once for each SVID of the source that cannot be used, on the event loop that came
+    ///     upon it; the last good snapshot stays in force. Default: does nothing.
     /// - Throws: `RuntimeError` where there is no resolver for the target.
     public convenience init(
         target: sending any ResolvableTarget, source: any X509SVIDSource, policy: PeerPolicy,

@@ -29,8 +29,8 @@ public struct SPIFFEServerTransport: ServerTransport, ListeningServerTransport {
     ///     its connection is refused unread, and is for the caller's retry policy.
     ///   - revokedPeers: Whose connections are refused and ended. Default: nobody's.
     ///   - config: How gRPC is spoken.
-    ///   - onRefusedIdentity: Called once for each snapshot of the source that cannot be used, on the event loop that
-    ///     came upon it; the last good snapshot stays in force. Default: does nothing.
+    ///   - onRefusedIdentity: Called once for each SVID of the source that cannot be used, on the event loop that came
+    ///     upon it; the last good snapshot stays in force. Default: does nothing.
     public init(
         address: SocketAddress, source: any X509SVIDSource, policy: PeerPolicy,
         now: @escaping @Sendable () -> Date = { Date() }, connectionAge: ConnectionAge? = nil,

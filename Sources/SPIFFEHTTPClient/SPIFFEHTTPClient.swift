@@ -29,16 +29,33 @@ public final class SPIFFEHTTPClient: Sendable {
         let client: HTTPClient
     }
 
-    private enum Pins {
-        /// The newest last.
-        case open([Pinned])
-        case shutDown
+    private struct Pins {
+        /// The newest last; nil once the client is shut down.
+        var pinned: [Pinned]? = []
+        /// Succeeds when those that are pinned no more are closed.
+        var closing: EventLoopFuture<Void>
+
+        func client(presenting leaf: [UInt8]) -> HTTPClient? {
+            self.pinned?.last { $0.leaf == leaf }?.client
+        }
+
+        /// Keeps a client for an SVID, where there is none.
+        ///
+        /// - Returns: The one that there is, nil once all are shut down; and the one to close.
+        mutating func pin(_ new: Pinned) -> (client: HTTPClient?, surplus: HTTPClient?) {
+            guard var pinned = self.pinned else { return (nil, new.client) }
+            if let known = self.client(presenting: new.leaf) { return (known, new.client) }
+            pinned.append(new)
+            let surplus = pinned.count > SPIFFEHTTPClient.maxPinned ? pinned.removeFirst().client : nil
+            self.pinned = pinned
+            return (new.client, surplus)
+        }
     }
 
     private let source: any X509SVIDSource
     private let makeClient: @Sendable (any X509SVIDSource) -> HTTPClient
     private let client: HTTPClient
-    private let pins = Mutex(Pins.open([]))
+    private let pins: Mutex<Pins>
 
     /// Creates a client that has to be shut down.
     ///
@@ -52,25 +69,27 @@ public final class SPIFFEHTTPClient: Sendable {
     ///   - revokedPeers: The servers whose connections are refused and ended. Default: nobody's.
     ///   - configuration: Limits, timeouts and the pool. What it says of TLS, proxies, redirections, the version of HTTP
     ///     and initializers of connections is not used.
-    ///   - onRefusedIdentity: Called once for each snapshot of the source that cannot be used, on the event loop that
-    ///     came upon it; the last good snapshot stays in force. Default: does nothing.
+    ///   - onRefusedIdentity: Called once for each SVID of the source that cannot be used, on the event loop that came
+    ///     upon it; the last good snapshot stays in force. Requests that have to present the SVID of the moment, as those
+    ///     with a token that is bound to it do, fail until there is one that can be used. Default: does nothing.
     public init(
         source: any X509SVIDSource, policy: PeerPolicy, now: @escaping @Sendable () -> Date = { Date() },
         minimumVersion: MinimumTLSVersion = .tlsv13, revokedPeers: RevokedPeers? = nil,
         configuration: HTTPClient.Configuration = .init(),
         onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void = { _ in }
     ) {
+        let refusals = RefusedIdentities(onRefusedIdentity)
         let makeClient: @Sendable (any X509SVIDSource) -> HTTPClient = { source in
             Self.client(
                 SPIFFETLSContexts(
                     source: source, policy: policy, now: now, minimumVersion: minimumVersion,
-                    applicationProtocols: ["http/1.1"], revokedPeers: revokedPeers,
-                    onRefusedIdentity: onRefusedIdentity),
+                    applicationProtocols: ["http/1.1"], revokedPeers: revokedPeers, refusals: refusals),
                 configuration)
         }
         self.source = source
         self.makeClient = makeClient
         self.client = makeClient(source)
+        self.pins = Mutex(Pins(closing: self.client.eventLoopGroup.any().makeSucceededVoidFuture()))
     }
 
     private static func client(_ tls: SPIFFETLSContexts, _ configuration: HTTPClient.Configuration) -> HTTPClient {
@@ -120,9 +139,7 @@ public final class SPIFFEHTTPClient: Sendable {
     ) async throws -> HTTPClientResponse {
         var request = request
         request.url = try Self.plain(request.url)
-        let (client, retired) = self.client(presenting: svid)
-        try? await retired?.shutdown()
-        return try await client.execute(request, timeout: timeout)
+        return try await self.client(presenting: svid).execute(request, timeout: timeout)
     }
 
     /// Sends a request on a connection that presents the X509-SVID that the source has at this moment.
@@ -132,27 +149,31 @@ public final class SPIFFEHTTPClient: Sendable {
         try await self.execute(request, timeout: timeout, presenting: try self.source.current().svid)
     }
 
-    private func client(presenting svid: X509SVID) -> (HTTPClient, retired: HTTPClient?) {
+    private func client(presenting svid: X509SVID) -> HTTPClient {
         let leaf = svid.certificates.first?.derBytes ?? []
-        return self.pins.withLock { pins in
-            guard case .open(var pinned) = pins else { return (self.client, nil) }
-            if let known = pinned.last(where: { $0.leaf == leaf }) { return (known.client, nil) }
-            let client = self.makeClient(PinnedSource(svid: svid, source: self.source))
-            pinned.append(Pinned(leaf: leaf, client: client))
-            let retired = pinned.count > Self.maxPinned ? pinned.removeFirst().client : nil
-            pins = .open(pinned)
-            return (client, retired)
-        }
+        if let known = self.pins.withLock({ $0.client(presenting: leaf) }) { return known }
+        let new = Pinned(leaf: leaf, client: self.makeClient(PinnedSource(svid: svid, source: self.source)))
+        let (client, surplus) = self.pins.withLock { $0.pin(new) }
+        if let surplus { self.close(surplus) }
+        return client ?? self.client
+    }
+
+    /// Closes a client that is pinned no more, beside the request that has come upon it: the connections that it is
+    /// making are waited for, which may take longer than the request.
+    private func close(_ client: HTTPClient) {
+        let closed: EventLoopFuture<Void> = client.shutdown()
+        let settled = closed.recover { _ in }
+        self.pins.withLock { pins in pins.closing = pins.closing.and(settled).map { _ in } }
     }
 
     /// Closes the connections; calls that are under way fail.
     public func shutdown() async throws {
-        let pinned = self.pins.withLock { pins -> [Pinned] in
-            guard case .open(let pinned) = pins else { return [] }
-            pins = .shutDown
-            return pinned
+        let (pinned, closing) = self.pins.withLock { pins in
+            defer { pins.pinned = nil }
+            return (pins.pinned ?? [], pins.closing)
         }
         for pinned in pinned { try? await pinned.client.shutdown() }
+        try? await closing.get()
         try await self.client.shutdown()
     }
 
@@ -187,6 +208,16 @@ public enum SPIFFEHTTPClientError: Error, Hashable {
     case notHTTPS
     /// The URL names no host, or a user beside it.
     case noHost
+}
+
+extension SPIFFEHTTPClientError {
+    /// A stable identifier of the case, for metrics and logs.
+    public var label: String {
+        switch self {
+        case .notHTTPS: "http_client.not_https"
+        case .noHost: "http_client.no_host"
+        }
+    }
 }
 
 /// Runs `body` with a client, and shuts it down after.

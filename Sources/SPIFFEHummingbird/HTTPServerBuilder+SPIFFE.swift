@@ -5,6 +5,13 @@ public import SPIFFE
 public import SPIFFETLS
 
 extension HTTPServerBuilder {
+    /// How long a connection may say nothing unless the caller says otherwise: a minute and a half.
+    ///
+    /// Longer than clients keep a connection for their next request (AsyncHTTPClient for a minute, from when the answer
+    /// has come): a client that calls once a minute would meet the end of its connection otherwise, and its request
+    /// would fail.
+    public static let spiffeIdleTimeout: TimeAmount = .seconds(90)
+
     /// An HTTP/1.1 server over mutual TLS, with an identity that replaces itself and peers known by SPIFFE ID.
     ///
     /// ```swift
@@ -21,14 +28,15 @@ extension HTTPServerBuilder {
     ///   - minimumVersion: The oldest version of TLS. Default: 1.3.
     ///   - connectionAge: How old a connection may become. Default: as old as it likes.
     ///   - revokedPeers: Whose connections are refused and ended. Default: nobody's.
-    ///   - configuration: How HTTP/1.1 is spoken. Default: a connection that says nothing for a minute is closed.
-    ///   - onRefusedIdentity: Called once for each snapshot of the source that cannot be used, on the event loop that
-    ///     came upon it; the last good snapshot stays in force. Default: does nothing.
+    ///   - configuration: How HTTP/1.1 is spoken. Default: a connection that says nothing for
+    ///     ``spiffeIdleTimeout`` is closed.
+    ///   - onRefusedIdentity: Called once for each SVID of the source that cannot be used, on the event loop that came
+    ///     upon it; the last good snapshot stays in force. Default: does nothing.
     public static func spiffe(
         source: any X509SVIDSource, policy: PeerPolicy, now: @escaping @Sendable () -> Date = { Date() },
         minimumVersion: MinimumTLSVersion = .tlsv13, connectionAge: ConnectionAge? = nil,
         revokedPeers: RevokedPeers? = nil,
-        configuration: HTTP1Channel.Configuration = .init(idleTimeout: .seconds(60)),
+        configuration: HTTP1Channel.Configuration = .init(idleTimeout: spiffeIdleTimeout),
         onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void = { _ in }
     ) -> HTTPServerBuilder {
         let tls = SPIFFETLSContexts(

@@ -19,16 +19,16 @@ package final class IdentityContext: Sendable {
     }
 
     private let makeContext: @Sendable (X509SVID) throws -> NIOSSLContext
-    private let onRefused: @Sendable (SPIFFETLSError) -> Void
+    private let refusals: RefusedIdentities
     private let state = Mutex(State())
 
-    /// - Parameter onRefused: Called once for each snapshot that is refused, outside of any lock.
+    /// - Parameter refusals: Told of each SVID that no context can be made of.
     package init(
         makeContext: @escaping @Sendable (X509SVID) throws -> NIOSSLContext,
-        onRefused: @escaping @Sendable (SPIFFETLSError) -> Void
+        refusals: RefusedIdentities
     ) {
         self.makeContext = makeContext
-        self.onRefused = onRefused
+        self.refusals = refusals
     }
 
     /// The snapshot to use now that the source holds `identity`.
@@ -50,7 +50,7 @@ package final class IdentityContext: Sendable {
             return snapshot
         } catch {
             self.state.withLock { $0.refused = identity }
-            self.onRefused(unusable)
+            self.refusals.tell(of: identity.svid)
             guard let good else { throw unusable }
             return good
         }

@@ -41,8 +41,8 @@ public final class SPIFFETLSContexts: Sendable {
     ///   - applicationProtocols: ALPN identifiers in the order of preference; ASCII, 1 to 255 bytes each. Default: none.
     ///   - connectionAge: How old an accepted connection may become. Default: as old as it likes.
     ///   - revokedPeers: Whose connections are refused and ended although their SVIDs are valid. Default: nobody's.
-    ///   - onRefusedIdentity: Called once for each snapshot of the source that cannot be used, on the event loop that
-    ///     came upon it; the last good snapshot stays in force. Default: does nothing.
+    ///   - onRefusedIdentity: Called once for each SVID of the source that cannot be used, on the event loop that came
+    ///     upon it; the last good snapshot stays in force. Default: does nothing.
     public convenience init(
         source: any X509SVIDSource,
         policy: PeerPolicy,
@@ -57,6 +57,18 @@ public final class SPIFFETLSContexts: Sendable {
             source: source, policy: policy, now: now, minimumVersion: minimumVersion,
             applicationProtocols: applicationProtocols, connectionAge: connectionAge, revokedPeers: revokedPeers,
             clientAuthentication: .required, onRefusedIdentity: onRefusedIdentity)
+    }
+
+    /// Creates contexts that tell of refused identities together with others.
+    package convenience init(
+        source: any X509SVIDSource, policy: PeerPolicy, now: @escaping @Sendable () -> Date,
+        minimumVersion: MinimumTLSVersion, applicationProtocols: [String], revokedPeers: RevokedPeers?,
+        refusals: RefusedIdentities
+    ) {
+        self.init(
+            identity: .source(source), policy: policy, now: now,
+            options: TLSOptions(minimumVersion: minimumVersion, applicationProtocols: applicationProtocols),
+            connectionAge: nil, revokedPeers: revokedPeers, clientAuthentication: .required, refusals: refusals)
     }
 
     /// Creates contexts whose servers may also accept clients without a certificate.
@@ -75,7 +87,7 @@ public final class SPIFFETLSContexts: Sendable {
             identity: .source(source), policy: policy, now: now,
             options: TLSOptions(minimumVersion: minimumVersion, applicationProtocols: applicationProtocols),
             connectionAge: connectionAge, revokedPeers: revokedPeers, clientAuthentication: clientAuthentication,
-            onRefusedIdentity: onRefusedIdentity)
+            refusals: RefusedIdentities(onRefusedIdentity))
     }
 
     /// Creates contexts for clients that have no identity yet and know whom to trust: an agent before it is attested.
@@ -89,13 +101,14 @@ public final class SPIFFETLSContexts: Sendable {
         self.init(
             identity: .anonymous(bundles), policy: policy, now: now,
             options: TLSOptions(minimumVersion: minimumVersion, applicationProtocols: applicationProtocols),
-            connectionAge: nil, revokedPeers: nil, clientAuthentication: .required, onRefusedIdentity: { _ in })
+            connectionAge: nil, revokedPeers: nil, clientAuthentication: .required,
+            refusals: RefusedIdentities { _ in })
     }
 
     private init(
         identity: Identity, policy: PeerPolicy, now: @escaping @Sendable () -> Date, options: TLSOptions,
         connectionAge: ConnectionAge?, revokedPeers: RevokedPeers?, clientAuthentication: ClientAuthentication,
-        onRefusedIdentity: @escaping @Sendable (SPIFFETLSError) -> Void
+        refusals: RefusedIdentities
     ) {
         self.identity = identity
         self.options = options
@@ -103,10 +116,10 @@ public final class SPIFFETLSContexts: Sendable {
         self.clientAuthentication = clientAuthentication
         let server = IdentityContext(
             makeContext: { try options.context(svid: $0, verification: clientAuthentication.nioSSL) },
-            onRefused: onRefusedIdentity)
+            refusals: refusals)
         let client = IdentityContext(
             makeContext: { try options.context(svid: $0, verification: .noHostnameVerification) },
-            onRefused: onRefusedIdentity)
+            refusals: refusals)
         self.serverContext = server
         self.clientContext = client
         self.serverVerification = PeerVerification(

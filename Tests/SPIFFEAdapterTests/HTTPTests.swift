@@ -235,6 +235,17 @@ struct HTTPTests {
         }
     }
 
+    @Test("why a request is not sent has a stable label")
+    func labels() {
+        #expect(SPIFFEHTTPClientError.notHTTPS.label == "http_client.not_https")
+        #expect(SPIFFEHTTPClientError.noHost.label == "http_client.no_host")
+    }
+
+    @Test("a server waits longer for the next request than clients keep a connection for it")
+    func idleTimeouts() {
+        #expect(HTTPServerBuilder.spiffeIdleTimeout > HTTPClient.Configuration().connectionPool.idleTimeout)
+    }
+
     @Test("SVIDs rotate under traffic without a failed request, on both sides")
     func rotation() async throws {
         let seen = Recorded<String>()
@@ -285,6 +296,63 @@ struct HTTPTests {
         }
         #expect(server.values == [.identityUnusable(Fixture.payments)])
         #expect(client.values == [.identityUnusable(Fixture.orders)])
+    }
+
+    @Test("an SVID that TLS cannot use is said once, on however many connections and with whatever bundles")
+    func unusableIdentityOfBoundCalls() async throws {
+        let refused = Recorded<SPIFFETLSError>()
+        let unusable = SPIFFETLSError.identityUnusable(Fixture.orders)
+        var configuration = HTTPClient.Configuration()
+        configuration.maximumUsesPerConnection = 1
+        try await self.withServer { url async throws in
+            try await withSPIFFEHTTPClient(
+                source: self.fixture.orders, policy: .exactly(Fixture.payments), configuration: configuration,
+                onRefusedIdentity: { refused.append($0) }
+            ) { client async throws in
+                #expect(try await self.get("\(url)/whoami", client).status == 200)
+                try self.fixture.spoil(self.fixture.orders)
+                #expect(try await self.get("\(url)/whoami", client).status == 200)
+                // A call that has to present the new one has no good one before it.
+                await #expect(throws: unusable) {
+                    try await client.executePresentingCurrent(
+                        HTTPClientRequest(url: "\(url)/whoami"), timeout: .seconds(10))
+                }
+                let foreign = try TestAuthority(trustDomain: "foreign.test").bundle
+                self.fixture.orders.rotate(
+                    to: X509Identity(
+                        svid: try self.fixture.orders.current().svid,
+                        bundles: TrustBundles([self.fixture.authority.bundle, foreign])))
+                #expect(try await self.get("\(url)/whoami", client).status == 200)
+            }
+        }
+        #expect(refused.values == [unusable])
+    }
+
+    @Test("a request does not wait for connections of an SVID before that are still being made")
+    func retiredMeanwhile() async throws {
+        let hole = BlackHole()
+        let port = try await hole.open()
+        try await self.withServer { url async throws in
+            try await self.withClient(self.fixture.orders) { client async throws in
+                let svid = try self.fixture.orders.current().svid
+                let lost = Task {
+                    try await client.execute(
+                        HTTPClientRequest(url: "https://127.0.0.1:\(port)/"), timeout: .seconds(60), presenting: svid)
+                }
+                try await waitUntil { hole.accepted.values.count == 1 }
+                // Of the SVIDs before it two have connections still: the fourth takes those of the first away.
+                for _ in 1...3 {
+                    try self.fixture.rotate()
+                    let answer = try await client.executePresentingCurrent(
+                        HTTPClientRequest(url: "\(url)/whoami"), timeout: .seconds(60))
+                    #expect(answer.status == .ok)
+                    _ = try await answer.body.collect(upTo: 1_024)
+                }
+                #expect(hole.ended.values.isEmpty)
+                try await hole.close()
+                await #expect(throws: (any Error).self) { try await lost.value }
+            }
+        }
     }
 
     @Test("a server speaks TLS 1.2 where it is told to, and only there", arguments: MinimumTLSVersion.allCases)

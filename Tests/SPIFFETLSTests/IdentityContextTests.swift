@@ -25,7 +25,7 @@ struct IdentityContextTests {
                 if svid.id.path.hasPrefix("/bad") { throw Unusable() }
                 return try NIOSSLContext(configuration: .makeClientConfiguration())
             },
-            onRefused: { [refusals] in refusals.append($0) })
+            refusals: RefusedIdentities { [refusals] in refusals.append($0) })
     }
 
     @Test("is made once for the same snapshot")
