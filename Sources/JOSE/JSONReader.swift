@@ -160,12 +160,20 @@ extension JSONReader {
         while true {
             let runStart = self.offset
             var byte = try self.peek()
+            var bits: UInt8 = 0
             while byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
+                bits |= byte
                 self.offset += 1
                 byte = try self.peek()
             }
-            content.append(contentsOf: self.bytes[runStart..<self.offset])
+            let run = self.bytes[runStart..<self.offset]
             guard byte >= 0x20 else { throw .controlCharacter(offset: self.offset) }
+            if byte == UInt8(ascii: "\""), content.isEmpty, bits < 0x80 {
+                // Almost every string there is: ASCII without escapes needs no copy, and cannot be invalid.
+                self.offset += 1
+                return String(decoding: run, as: UTF8.self)
+            }
+            content.append(contentsOf: run)
             if byte == UInt8(ascii: "\"") { break }
             try self.readEscape(into: &content)
         }

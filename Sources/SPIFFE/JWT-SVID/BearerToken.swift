@@ -24,8 +24,22 @@ public enum BearerToken {
 
     /// Whether this is `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
     package static func isB64Token(_ bytes: Substring.UTF8View) -> Bool {
-        let characters = bytes.prefix(while: Self.isTokenCharacter)
-        return !characters.isEmpty && bytes[characters.endIndex...].allSatisfy { $0 == UInt8(ascii: "=") }
+        // Over memory, where there is any: a token that was validated before costs little more than this.
+        unsafe bytes.withContiguousStorageIfAvailable { unsafe self.isB64Token($0) } ?? self.isB64Token(Array(bytes))
+    }
+
+    private static func isB64Token(_ bytes: some Sequence<UInt8>) -> Bool {
+        var hasCharacters = false
+        var hasPadding = false
+        for byte in bytes {
+            if byte == UInt8(ascii: "=") {
+                hasPadding = true
+            } else {
+                guard !hasPadding, self.isTokenCharacter(byte) else { return false }
+                hasCharacters = true
+            }
+        }
+        return hasCharacters
     }
 
     private static func isTokenCharacter(_ byte: UInt8) -> Bool {
