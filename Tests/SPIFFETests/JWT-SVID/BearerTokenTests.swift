@@ -9,6 +9,12 @@ struct BearerTokenTests {
         #expect(try BearerToken.token(authorization: ["\(scheme) a.b-_.c"]) == "a.b-_.c")
     }
 
+    @Test("JWT-25: a token may end in padding, and holds what base64 and base64url do")
+    func characters() throws {
+        let token = "azAZ09-._~+/=="
+        #expect(try BearerToken.token(authorization: ["Bearer \(token)"]) == token)
+    }
+
     @Test("JWT-25: a request without credentials of the scheme has no token", arguments: [[], [""], ["Basic YTpi"]])
     func missing(_ values: [String]) {
         #expect(throws: BearerTokenError.missing) { try BearerToken.token(authorization: values) }
@@ -16,7 +22,10 @@ struct BearerTokenTests {
 
     @Test(
         "JWT-25: a token comes once and whole",
-        arguments: [["Bearer a", "Bearer a"], ["Bearer"], ["Bearer "], ["Bearer a b"], ["Bearer a,b"], ["Bearer ä"]])
+        arguments: [
+            ["Bearer a", "Bearer a"], ["Bearer"], ["Bearer "], ["Bearer a b"], ["Bearer a,b"], ["Bearer ä"],
+            ["Bearer ="], ["Bearer a=b"], ["Bearer =a"], ["Bearer a\n"],
+        ])
     func malformed(_ values: [String]) {
         #expect(throws: BearerTokenError.malformed) { try BearerToken.token(authorization: values) }
     }
