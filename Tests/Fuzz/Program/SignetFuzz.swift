@@ -35,14 +35,20 @@ enum SignetFuzz {
     /// Gives an input to a target; ends the program with a trap when something does not hold.
     static func check(_ input: [UInt8], with target: FuzzTarget) {
         do { _ = try target.check(input) } catch {
-            FileHandleOutput.standardError("\(target.name): \(error)\n")
+            self.printError("\(target.name): \(error)")
             abort()
         }
     }
 
     static func stop(_ why: String) -> Never {
-        FileHandleOutput.standardError(why + "\n")
+        self.printError(why)
         exit(2)
+    }
+
+    /// Writes a line to standard error, at once.
+    private static func printError(_ text: String) {
+        let bytes = Array((text + "\n").utf8)
+        _ = unsafe write(2, bytes, bytes.count)
     }
 
     private static func writeSeeds(_ name: String, to folder: String) throws {
@@ -58,13 +64,5 @@ enum SignetFuzz {
     /// A byte as libFuzzer's dictionaries write it.
     private static func escaped(_ byte: UInt8) -> String {
         "\\x" + (byte < 0x10 ? "0" : "") + String(byte, radix: 16)
-    }
-}
-
-/// Standard error, written at once.
-private enum FileHandleOutput {
-    static func standardError(_ text: String) {
-        let bytes = Array(text.utf8)
-        _ = unsafe write(2, bytes, bytes.count)
     }
 }

@@ -76,7 +76,7 @@ extension FuzzTarget {
         }
     }
 
-    /// Leaves that the authority signs whatever they say: only those of the standard are accepted.
+    /// Leaves that the authority signs whatever they say: those of the standard are accepted, and no others.
     static func x509SVIDLeaf() throws -> FuzzTarget {
         let authority = try FixedAuthority()
         let bundles = TrustBundles([authority.bundle])
@@ -101,10 +101,17 @@ extension FuzzTarget {
             ]
         ) { input in
             let der = try authority.certificateDER(signing: input)
-            let chain = try? TrustBundle.parseCertificates(concatenatedDER: der)
-            let svid = chain.flatMap { try? VerifiedX509SVID.validate($0, bundles: bundles, now: FixedAuthority.now) }
-            guard let svid else { return false }
-            try ReferenceLeaf.check(input, id: svid.id.uri, issuer: issuer, now: "20260101000000Z")
+            guard let chain = try? TrustBundle.parseCertificates(concatenatedDER: der) else { return false }
+            let rules = ReferenceLeaf(issuer: issuer, trustDomain: authority.trustDomain.name, now: "20260101000000Z")
+            let svid: VerifiedX509SVID
+            do throws(X509SVIDError) {
+                svid = try VerifiedX509SVID.validate(chain, bundles: bundles, now: FixedAuthority.now)
+            } catch {
+                let isRight = (try? rules.check(input)) == nil
+                try hold(isRight || ReferenceLeaf.isBeyond(error), "what breaks no rule is refused: \(error)")
+                return false
+            }
+            try hold(rules.check(input) == svid.id.uri, "the ID is another than the name")
             return true
         }
     }

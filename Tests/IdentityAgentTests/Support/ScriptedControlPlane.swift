@@ -68,6 +68,8 @@ final class ScriptedControlPlane: Sendable {
         var accessTokenLifetime: Duration = .seconds(600)
         /// The `kid` of access tokens, which then are JWTs with the `jti` `t-1`, `t-2`, …; nobody looks at signatures.
         var accessTokenKeyID: String?
+        /// SHA-256 of the certificate to which those JWTs say they are bound.
+        var accessTokenCertificate: [UInt8]?
         /// How many seconds ahead of the clock access tokens are issued.
         var accessTokenIssuedAhead: Int64 = 0
         /// What access tokens say of their times instead.
@@ -405,9 +407,12 @@ final class ScriptedControlPlane: Sendable {
         return .with { $0.svid.token = token }
     }
 
-    private static func jwt(keyID: String, _ number: Int) -> String {
-        let header = Base64URL.encode(Array("{\"kid\":\"\(keyID)\"}".utf8))
-        return "\(header).\(Base64URL.encode(Array("{\"jti\":\"t-\(number)\"}".utf8))).c2ln"
+    private static func jwt(keyID: String, boundTo certificate: [UInt8]?, _ number: Int) -> String {
+        let header: JSONObject = ["kid": .string(keyID)]
+        var claims: JSONObject = ["jti": .string("t-\(number)")]
+        if let certificate { claims["cnf"] = ["x5t#S256": .string(Base64URL.encode(certificate))] }
+        let parts = [header, claims].map { Base64URL.encode(JSON.serialize(.object($0))) }
+        return parts.joined(separator: ".") + ".c2ln"
     }
 
     private func addAccessTokenService(to routes: inout RPCRoutes) {
@@ -423,7 +428,10 @@ final class ScriptedControlPlane: Sendable {
             if let code = self.script.accessTokenError { throw RPCError(code: code, message: "no access token") }
             let now = Int64(self.instants.now().timeIntervalSince1970) + script.accessTokenIssuedAhead
             return .with {
-                $0.accessToken = script.accessTokenKeyID.map { Self.jwt(keyID: $0, number) } ?? "access-token-\(number)"
+                $0.accessToken =
+                    script.accessTokenKeyID.map {
+                        Self.jwt(keyID: $0, boundTo: script.accessTokenCertificate, number)
+                    } ?? "access-token-\(number)"
                 $0.issuedAt = script.accessTokenTimes?.issuedAt ?? now
                 $0.expiresAt =
                     script.accessTokenTimes?.expiresAt ?? (now + Int64(script.accessTokenLifetime / .seconds(1)))

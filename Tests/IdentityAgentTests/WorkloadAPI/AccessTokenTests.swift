@@ -118,6 +118,30 @@ struct AccessTokenTests {
         }
     }
 
+    @Test("a token that is bound to another certificate than the workload's is not taken, and not asked for on and on")
+    func otherCertificate() async throws {
+        let time = ManualInstants()
+        try await withServingAgent(
+            instants: time.instants,
+            script: {
+                $0.entries = [.entry("a", "/a")]
+                $0.issuesAccessTokens = true
+                $0.accessTokenKeyID = "at-1"
+                $0.accessTokenCertificate = [UInt8](repeating: 7, count: 32)
+            }
+        ) { agent, plane async throws in
+            // Without a certificate of its own the workload's tokens are not bound.
+            _ = try await agent.first(WorkloadAPIMethods.fetchX509SVID)
+            for _ in 1...10 {
+                let error = await #expect(throws: RPCError.self) {
+                    try await agent.call(WorkloadAccessTokenMethods.fetchAccessToken, Self.request())
+                }
+                #expect(error?.message.hasSuffix("the server issued an access token that cannot be used") == true)
+            }
+            #expect(plane.count("IssueAccessToken") == 1)
+        }
+    }
+
     @Test("a token that has expired when it comes is not given out, and the server is asked at growing intervals")
     func expired() async throws {
         let time = ManualInstants()

@@ -1,5 +1,14 @@
+import SPIFFE
+
 /// The rules of X509-SVID §5.2 and RFC 5280 §4 for a leaf, written a second time over bare DER.
-enum ReferenceLeaf {
+struct ReferenceLeaf {
+    /// The subject of the only authority.
+    let issuer: ArraySlice<UInt8>
+    /// The name of its trust domain.
+    let trustDomain: String
+    /// With four digits for the year.
+    let now: String
+
     private static let subjectAlternativeName: [UInt8] = [0x55, 0x1D, 0x11]
     private static let basicConstraints: [UInt8] = [0x55, 0x1D, 0x13]
     private static let keyUsage: [UInt8] = [0x55, 0x1D, 0x0F]
@@ -19,31 +28,43 @@ enum ReferenceLeaf {
         try self.fields(of: self.tbsCertificate(of: der))[5].encoded
     }
 
-    /// Checks a TBSCertificate that was accepted as that of a leaf.
-    static func check(_ contents: [UInt8], id: String, issuer: ArraySlice<UInt8>, now: String) throws {
-        let fields = try self.fields(of: contents)
-        try hold(fields[3].encoded.elementsEqual(issuer), "the issuer is another one")
-        let times = try found(ReferenceDER.elements(fields[4].content), "the validity is no DER").map(self.time)
-        try hold(times.count == 2 && times[0] <= now && now <= times[1], "it is not valid now: \(times)")
+    /// Whether what is refused with an error breaks a rule that is not written here: of how extensions, keys and
+    /// algorithms are encoded, and of which there are.
+    static func isBeyond(_ error: X509SVIDError) -> Bool {
+        switch error {
+        case .emptyChain, .malformedCertificate, .malformedExtension, .unsupportedSignature: true
+        default: false
+        }
+    }
+
+    /// Checks a TBSCertificate as that of a leaf.
+    ///
+    /// - Returns: The SPIFFE ID.
+    func check(_ contents: [UInt8]) throws -> String {
+        let fields = try Self.fields(of: contents)
+        try hold(fields[3].encoded.elementsEqual(self.issuer), "the issuer is another one")
+        let times = try found(ReferenceDER.elements(fields[4].content), "the validity is no DER").map(Self.time)
+        try hold(
+            times.count == 2 && times[0] <= self.now && self.now <= times[1], "it is not valid now: \(times)")
         let serial = fields[1].content
         try hold(serial.drop { $0 == 0 }.count <= 20, "the serial number has \(serial.count) bytes")
 
-        let extensions = try self.extensions(fields)
+        let extensions = try Self.extensions(fields)
         try hold(Set(extensions.map(\.identifier)).count == extensions.count, "an extension is there twice")
         for found in extensions where found.isCritical {
-            try hold(self.known.contains(found.identifier), "an unknown critical extension is accepted")
+            try hold(Self.known.contains(found.identifier), "an unknown critical extension is accepted")
         }
-        try self.checkNames(extensions.first { $0.identifier == self.subjectAlternativeName }, id: id)
-        if let constraints = extensions.first(where: { $0.identifier == self.basicConstraints }) {
+        if let constraints = extensions.first(where: { $0.identifier == Self.basicConstraints }) {
             let content = ReferenceDER.elements(constraints.value)?.first.flatMap { ReferenceDER.elements($0.content) }
             let isCA = try found(content, "the basic constraints are no DER").first { $0.tag == 0x01 }
             try hold(isCA?.content.allSatisfy { $0 == 0 } ?? true, "a CA is accepted as a leaf")
         }
-        if let usage = extensions.first(where: { $0.identifier == self.keyUsage }) {
+        if let usage = extensions.first(where: { $0.identifier == Self.keyUsage }) {
             let bits = try found(ReferenceDER.elements(usage.value)?.first, "the key usage is no DER").content
             // keyCertSign and cRLSign (RFC 5280 §4.2.1.3).
             try hold((bits.dropFirst().first ?? 0) & 0x06 == 0, "a leaf may sign certificates")
         }
+        return try self.id(in: extensions.first { $0.identifier == Self.subjectAlternativeName })
     }
 
     private struct Extension {
@@ -72,14 +93,19 @@ enum ReferenceLeaf {
         }
     }
 
-    private static func checkNames(_ names: Extension?, id: String) throws {
+    private func id(in names: Extension?) throws -> String {
         let whole = try found(names.flatMap { ReferenceDER.elements($0.value) }?.first, "there are no names")
         let uris = try found(ReferenceDER.elements(whole.content), "the names are no DER").filter { $0.tag == 0x86 }
         try hold(uris.count == 1, "there are \(uris.count) URI names")
-        try hold(uris.allSatisfy { $0.content.elementsEqual(id.utf8) }, "the ID is another than the name")
+        let name = try found(uris.first, "there is no URI name").content
         let grammar = try ReferenceGrammar.spiffeID.get()
-        try hold(grammar.matches(Array(id.utf8)), "the name is no SPIFFE ID")
-        try hold(id.utf8.dropFirst("spiffe://".utf8.count).contains(UInt8(ascii: "/")), "the ID has no path")
+        try hold(grammar.matches(Array(name)), "the name is no SPIFFE ID")
+        let id = String(decoding: name, as: UTF8.self)
+        let rest = id.utf8.dropFirst("spiffe://".utf8.count)
+        try hold(rest.contains(UInt8(ascii: "/")), "the ID has no path")
+        try hold(
+            rest.prefix { $0 != UInt8(ascii: "/") }.elementsEqual(self.trustDomain.utf8), "the trust domain is another")
+        return id
     }
 
     /// A time with four digits for the year (RFC 5280 §4.1.2.5), whose order is that of its text.
