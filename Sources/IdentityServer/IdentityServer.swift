@@ -247,6 +247,8 @@ package final class IdentityServer: Service {
             self.configuration, plane: plane, identity: identity, health: health, logger: self.logger)
         // Last of what can fail: it has to run once it is there.
         let server = try self.transport(plane, identity, health)
+        // The transport holds the services, which hold this.
+        defer { plane.disconnections.end() }
         plane.disconnections.begin { disconnection in
             server.closeConnections { peer in
                 guard case .tls(let certificate?) = peer else { return false }

@@ -21,6 +21,11 @@ final class Disconnections: Sendable {
         self.close.withLock { $0 = close }
     }
 
+    /// From now on nothing is closed, and the transport not held.
+    func end() {
+        self.close.withLock { $0 = nil }
+    }
+
     func request(_ disconnection: Disconnection) {
         self.close.withLock { $0 }?(disconnection)
     }
