@@ -26,6 +26,9 @@ struct SPIFFEListenerFactory: HTTP2ServerTransport.ListenerFactory {
                     self.peers.follow(channel)
                 }.flatMap {
                     connectionConfigurator.configure(channel: channel, tls: .configured(requireALPN: true))
+                }.map { connection in
+                    channel.keep(connection)
+                    return connection
                 }
             }
     }

@@ -1,27 +1,37 @@
-import HummingbirdCore
-import Logging
-import NIOCore
+package import HummingbirdCore
+package import Logging
+package import NIOCore
 import SPIFFE
 import SPIFFETLS
 
 /// A connection whose peer is verified before the one behind it sees anything.
-struct SPIFFEChannel<Base: ServerChildChannel>: ServerChildChannel {
-    typealias Value = Base.Value
+package struct SPIFFEChannel<Base: ServerChildChannel>: ServerChildChannel {
+    package typealias Value = Base.Value
 
-    /// The handlers of TLS for one connection.
-    let tls: @Sendable () throws -> [any ChannelHandler]
-    let base: Base
+    private let tls: @Sendable () throws -> [any ChannelHandler]
+    private let base: Base
 
-    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
+    /// - Parameters:
+    ///   - tls: The handlers of TLS for one connection.
+    ///   - base: What is behind them.
+    package init(tls: @escaping @Sendable () throws -> [any ChannelHandler], base: Base) {
+        self.tls = tls
+        self.base = base
+    }
+
+    package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
         channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHandlers(self.tls())
             channel.closeUnlessVerified()
         }.flatMap {
             self.base.setup(channel: channel, logger: logger)
+        }.map { value in
+            channel.keep(value)
+            return value
         }
     }
 
-    func handle(value: Base.Value, logger: Logger) async {
+    package func handle(value: Base.Value, logger: Logger) async {
         var peer: VerifiedX509SVID?
         do {
             peer = try await value.channel.spiffePeer().get()

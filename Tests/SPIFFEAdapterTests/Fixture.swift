@@ -35,6 +35,9 @@ final class AskedSource: X509SVIDSource {
         (self.questions, self.continuation) = AsyncStream.makeStream()
     }
 
+    /// How many times it was asked.
+    var asked: Int { self.count.withLock { $0 } }
+
     func current() throws -> X509Identity {
         self.continuation.yield(
             self.count.withLock {

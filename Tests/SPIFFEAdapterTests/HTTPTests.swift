@@ -384,6 +384,23 @@ struct HTTPTests {
         #expect(completed.values == (minimumVersion == .tlsv12 ? [true] : []))
     }
 
+    @Test("a connection that a server has accepted and does not take up, for it stops, ends nothing but itself")
+    func notTakenUp() async throws {
+        let ended = Recorded<Bool>()
+        let child = SPIFFEChannel(tls: { [] }, base: HTTP1Channel(responder: { _, _, _ in }))
+        let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .childChannelInitializer { channel in
+                channel.closeFuture.whenComplete { _ in ended.append(true) }
+                return child.setup(channel: channel, logger: Self.quiet).map { _ in }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let client = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .connect(host: "127.0.0.1", port: server.localAddress?.port ?? 0).get()
+        try await client.close()
+        try await waitUntil { ended.values.count == 1 }
+        try await server.close()
+    }
+
     @Test("a peer that says nothing is not waited for longer than it is told to be")
     func silentClient() async throws {
         let idle = HTTP1Channel.Configuration(idleTimeout: .milliseconds(50))
