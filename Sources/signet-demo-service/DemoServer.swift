@@ -27,7 +27,9 @@ struct DemoServer: Service {
             .bind(host: self.address, port: self.port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers(self.tls.serverHandlers())
-                    return try Connection(wrappingChannelSynchronously: channel)
+                    let connection = try Connection(wrappingChannelSynchronously: channel)
+                    channel.keep(connection)
+                    return connection
                 }
             }
         let port = listener.channel.localAddress?.port ?? self.port

@@ -1,6 +1,7 @@
 import Foundation
 import Hummingbird
 import HummingbirdCore
+import HummingbirdCore
 import Logging
 import NIOCore
 import SPIFFETLS
@@ -37,7 +38,9 @@ enum SDKHarness {
         let x509 = X509Port(tls: tls) { announcement.x509Port($0) }
         let control = Application(
             responder: ControlPort(client: client, tokens: tokens, dialer: Dialer(tls: tls)),
-            server: .http1(configuration: .init(idleTimeout: Self.idleTime)),
+            server: HTTPServerBuilder { responder in
+                KeptChannel(base: HTTP1Channel(responder: responder, configuration: .init(idleTimeout: Self.idleTime)))
+            },
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
             onServerRunning: { announcement.controlPort($0.localAddress?.port) },
             logger: Logger(label: "signet-sdk-harness"))
