@@ -40,7 +40,7 @@ package struct AuditEvent: Hashable, Sendable {
     package var time: Date
     package var decision: Decision
     package var kind: Kind
-    /// A stable word for why something was refused; for a revocation and a change what the actor wrote.
+    /// A stable word for why something was refused, and for a change; for a revocation what the actor wrote.
     package var reason: String?
     /// What an operator has to do about a refusal, where the reason alone does not say it.
     package var remedy: String?

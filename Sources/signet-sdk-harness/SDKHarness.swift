@@ -1,7 +1,6 @@
 import Foundation
 import Hummingbird
 import HummingbirdCore
-import HummingbirdCore
 import Logging
 import NIOCore
 import SPIFFETLS

@@ -100,7 +100,8 @@ public final class TokenSource: Sendable {
     ///
     /// The clients of `AuthorizationHTTPClient` and `AuthorizationGRPC` do so at 401 `invalid_token`, and at
     /// UNAUTHENTICATED with a reason `access_token.…`. The issuer is asked once for each token, and when the next ones are
-    /// refused as well, after 1 s, 2 s … 60 s only; until there is another one, the refused one serves.
+    /// refused as well, after 1 s, 2 s … 60 s only; until there is another one, the refused one serves. `AuthorizationGRPC`
+    /// does not where the token is bound to the SVID of now and the connection has another certificate.
     ///
     /// - Parameters:
     ///   - token: As ``token(for:)`` gave it; nothing happens when there is another one already.
