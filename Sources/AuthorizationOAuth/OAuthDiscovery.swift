@@ -32,6 +32,8 @@ public final class OAuthDiscovery: Sendable {
     private struct State {
         var good: (metadata: OAuthIssuerMetadata, at: Date)?
         var failedAt: Date?
+        /// When the request was begun that is under way beside those who have a good document.
+        var askedAt: Date?
     }
 
     public let issuer: String
@@ -58,14 +60,45 @@ public final class OAuthDiscovery: Sendable {
     /// - Throws: ``OAuthClientError``, and what the client throws, when there is no good document that serves still.
     public func metadata() async throws -> OAuthIssuerMetadata {
         if let metadata = self.kept() { return metadata }
-        return try await self.flights.run(self.issuer) {
+        let now = self.instants.now()
+        guard let (last, _) = self.lastGood(now: now) else { return try await self.fetched() }
+        let waited = Self.age(of: self.begin(now: now), now: now) ?? .zero
+        guard waited < Self.patience else { return last }
+        do {
+            return try await self.instants.withTimeLimit(Self.patience - waited) { try await self.fetched() }
+        } catch {
+            try Task.checkCancellation()
+            return last
+        }
+    }
+
+    /// Fetches a document that nobody has to wait for, unless that is being done; returns since when it is.
+    private func begin(now: Date) -> Date {
+        let (askedAt, begins) = self.state.withLock { state in
+            let begins = state.askedAt == nil
+            let askedAt = state.askedAt ?? now
+            state.askedAt = askedAt
+            return (askedAt, begins)
+        }
+        if begins {
+            // Not a task of the caller: the request goes on when that has a document. The client ends it, by its limit.
+            Task.immediate {
+                _ = try? await self.fetched()
+                self.state.withLock { $0.askedAt = nil }
+            }
+        }
+        return askedAt
+    }
+
+    /// The document of the issuer; the last good one where there is none to be had.
+    private func fetched() async throws -> OAuthIssuerMetadata {
+        try await self.flights.run(self.issuer) {
             // Somebody may have fetched it since this caller looked.
             if let metadata = self.kept() { return metadata }
             let now = self.instants.now()
             do {
-                let metadata = try await self.fetch(
-                    within: self.lastGood(now: now) == nil ? OAuthHTTPClient.timeout : Self.patience)
-                self.state.withLock { $0 = State(good: (metadata, now), failedAt: nil) }
+                let metadata = try await self.fetch()
+                self.state.withLock { ($0.good, $0.failedAt) = ((metadata, now), nil) }
                 return metadata
             } catch {
                 try Task.checkCancellation()
@@ -99,12 +132,11 @@ public final class OAuthDiscovery: Sendable {
         now < moment ? nil : .seconds(now.timeIntervalSince(moment))
     }
 
-    private func fetch(within limit: Duration) async throws -> OAuthIssuerMetadata {
+    private func fetch() async throws -> OAuthIssuerMetadata {
         var request = HTTPClientRequest(url: try OAuthIssuerMetadata.url(of: self.issuer))
         request.headers.add(name: "Accept", value: "application/json")
         if let library = ReportedLibrary.current.report { request.headers.add(name: "User-Agent", value: library) }
-        let (status, body) = try await self.client.answer(
-            to: request, maxBytes: OAuthIssuerMetadata.maxBytes, within: limit)
+        let (status, body) = try await self.client.answer(to: request, maxBytes: OAuthIssuerMetadata.maxBytes)
         guard status == 200 else { throw OAuthClientError.unexpectedStatus(status) }
         return try OAuthIssuerMetadata(parsing: body, issuer: self.issuer)
     }

@@ -9,7 +9,7 @@ public import SPIFFEHTTPClient
 /// Follows no redirections: a request may bring an assertion, which is for the issuer alone.
 public final class OAuthHTTPClient: Sendable {
     /// How long a request may take until its whole answer has been read.
-    static let timeout: Duration = .seconds(10)
+    private static let timeout: Duration = .seconds(10)
 
     private let instants: Instants
     private let execute: @Sendable (HTTPClientRequest, TimeAmount) async throws -> HTTPClientResponse
@@ -58,17 +58,14 @@ public final class OAuthHTTPClient: Sendable {
 
     /// Sends a request and reads its whole answer.
     ///
-    /// - Parameter limit: How long that may take.
     /// - Throws: ``OAuthClientError/notHTTPS`` before anything is sent, `.answerTooLong`, `.timedOut`; what the client
     ///   throws.
-    func answer(
-        to request: HTTPClientRequest, maxBytes: Int, within limit: Duration = OAuthHTTPClient.timeout
-    ) async throws -> (status: UInt, body: [UInt8]) {
+    func answer(to request: HTTPClientRequest, maxBytes: Int) async throws -> (status: UInt, body: [UInt8]) {
         guard request.url.prefix(8).lowercased() == "https://" else { throw OAuthClientError.notHTTPS }
         do {
             // The client's own limit ends with the head of the answer.
-            return try await self.instants.withTimeLimit(limit) {
-                try await self.read(request, maxBytes: maxBytes, timeout: TimeAmount(limit))
+            return try await self.instants.withTimeLimit(Self.timeout) {
+                try await self.read(request, maxBytes: maxBytes, timeout: TimeAmount(Self.timeout))
             }
         } catch is TimeLimitExceeded {
             throw OAuthClientError.timedOut

@@ -38,7 +38,7 @@ struct AbuseOfPrograms {
         let server = try await deployment.startServer()
         let folder = deployment.directory.path
         try await deployment.signet(
-            "x509", "mint", "--spiffe-id", deployment.id("/client"), "--ttl", "6", "--write", folder)
+            "x509", "mint", "--spiffe-id", deployment.id("/client"), "--ttl", "10", "--write", folder)
         let session = "\(folder)/session.pem"
         func connect(_ more: String...) async throws -> (welcome: Bool, resumed: Bool) {
             let output = try await runProcess(

@@ -115,7 +115,7 @@ struct KilledProgramsLoseNothing {
             let left = agents.filter(\.isRunning)
             #expect(left.count == 1)
             // Each question is a process, so this never spins.
-            while left.contains(where: { $0.isRunning && !$0.log.contains("agent attested") }) {
+            while !Task.isCancelled, left.contains(where: { $0.isRunning && !$0.log.contains("agent attested") }) {
                 _ = try? await deployment.signet("agent", "count")
             }
             for agent in left { kill(agent.pid, SIGTERM) }

@@ -271,9 +271,15 @@ struct HTTPTests {
         try await self.withServer(connectionAge: age, seen: seen) { url async throws in
             try await self.withClient(self.fixture.orders) { client async throws in
                 // In HTTP/1.1 a request that crosses the close on its way fails, and is for the caller to repeat.
-                while seen.values.isEmpty { _ = try? await self.get("\(url)/whoami", client) }
+                while seen.values.isEmpty {
+                    try Task.checkCancellation()
+                    _ = try? await self.get("\(url)/whoami", client)
+                }
                 try self.fixture.rotate()
-                while Set(seen.values).count < 2 { _ = try? await self.get("\(url)/whoami", client) }
+                while Set(seen.values).count < 2 {
+                    try Task.checkCancellation()
+                    _ = try? await self.get("\(url)/whoami", client)
+                }
             }
         }
     }

@@ -97,9 +97,9 @@ package final class HeldAccessTokens: Sendable {
     package func settled(_ order: AccessTokenOrder, now: Date) -> Result<IssuedAccessToken, any Error>? {
         self.state.withLock { state in
             guard var held = state[order.key] else { return nil }
-            // It may have been asked for before the certificate was replaced.
+            // It may have been asked for before the certificate was replaced. What is held stays: it may be the order
+            // that is the older one.
             held.life.withdraw(unlessBoundTo: order.certificateSHA256)
-            state[order.key] = held
             return held.life.settled(now: now)
         }
     }

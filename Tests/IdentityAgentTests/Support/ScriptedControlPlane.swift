@@ -236,6 +236,7 @@ final class ScriptedControlPlane: Sendable {
                     guard script.joinTokens.remove(token) != nil else { return false }
                     // Whoever has attested is let in, from the next call on.
                     script.denial = nil
+                    self.changes.publish(script)
                     return true
                 }
                 guard request.params.data.type == "join_token", known else {

@@ -124,7 +124,10 @@ class Neighbour:
         self.commands.sendall(at_least.to_bytes(4, "big"))
         answer = b""
         while not answer.endswith(b"\n"):
-            answer += self.commands.recv(65536)
+            part = self.commands.recv(65536)
+            if not part:
+                raise EOFError("the client that is measured has ended")
+            answer += part
         return json.loads(answer)
 
     def end(self):

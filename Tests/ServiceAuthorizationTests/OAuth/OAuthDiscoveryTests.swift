@@ -132,12 +132,20 @@ struct OAuthDiscoveryTests {
         #expect(try await self.metadata().issuer == Self.base)
     }
 
-    /// Has the issuer answer with a head alone, and time pass once somebody waits for the rest.
-    private func whileStalled(_ seconds: Int, _ body: @escaping @Sendable () async throws -> Void) async throws {
+    /// Has the issuer answer with a head alone, and time pass once so many limits are waited for.
+    private func whileStalled(
+        _ seconds: Int, limits: Int, _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
         self.endpoint.stall()
+        try await self.whileTimePasses(seconds, limits: limits, body)
+    }
+
+    private func whileTimePasses(
+        _ seconds: Int, limits: Int, _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await body() }
-            try await self.time.waitForSleepers(1)
+            try await self.time.waitForSleepers(limits)
             #expect(self.time.nextDeadline == self.time.now.addingTimeInterval(Double(seconds)))
             self.time.advance(by: .seconds(seconds))
             try await group.waitForAll()
@@ -146,19 +154,37 @@ struct OAuthDiscoveryTests {
 
     @Test("an issuer that stalls is waited for ten seconds, and for one second while there is a document")
     func stalled() async throws {
-        try await self.whileStalled(10) {
+        try await self.whileStalled(10, limits: 1) {
             await #expect(throws: OAuthClientError.timedOut) { try await self.metadata() }
         }
         self.endpoint.answer(Self.good)
         _ = try await self.metadata()
         self.time.advance(by: .seconds(600))
-        try await self.whileStalled(1) {
+        // That of the request, which goes on, and that of the one who waits.
+        try await self.whileStalled(1, limits: 2) {
             let metadata = try await self.metadata()
             #expect(metadata.tokenEndpoint == "\(Self.base)/token")
         }
         // Nobody asks again for a while.
         #expect(try await self.metadata().tokenEndpoint == "\(Self.base)/token")
         #expect(self.asked.count == 3)
+    }
+
+    @Test("an issuer that always takes longer than a second is waited for by nobody, and its document comes")
+    func slow() async throws {
+        _ = try await self.metadata()
+        self.time.advance(by: .seconds(600))
+        let answer = self.endpoint.answerLater(Self.document(["token_endpoint": "\"\(Self.base)/new\""]))
+        try await self.whileTimePasses(1, limits: 2) { () async throws in
+            #expect(try await self.metadata().tokenEndpoint == "\(Self.base)/token")
+        }
+        #expect(try await self.metadata().tokenEndpoint == "\(Self.base)/token")
+        answer()
+        while try await self.metadata().tokenEndpoint != "\(Self.base)/new" {
+            try Task.checkCancellation()
+            await Task.yield()
+        }
+        #expect(self.asked.count == 2)
     }
 
     @Test("a document is kept for ten minutes, and then fetched again")

@@ -25,6 +25,8 @@ final class ScriptedEndpoint: Sendable {
         case text(String, status: UInt)
         /// A head, and nothing after it.
         case head
+        /// Once the test says so.
+        case later(String, AsyncStream<Never>)
         case failure
     }
 
@@ -35,6 +37,13 @@ final class ScriptedEndpoint: Sendable {
 
     /// Answers with a head from now on, and never with a body.
     func stall() { self.answer.withLock { $0 = .head } }
+
+    /// Answers from now on when what is returned is called.
+    func answerLater(_ body: String) -> @Sendable () -> Void {
+        let (gate, open) = AsyncStream<Never>.makeStream()
+        self.answer.withLock { $0 = .later(body, gate) }
+        return { open.finish() }
+    }
 
     /// Fails from now on.
     func goAway() { self.answer.withLock { $0 = .failure } }
@@ -56,6 +65,9 @@ final class ScriptedEndpoint: Sendable {
                 return HTTPClientResponse(
                     status: HTTPResponseStatus(statusCode: Int(status)), body: .bytes(ByteBuffer(string: text)))
             case .head: return HTTPClientResponse(status: .ok, body: .stream(AsyncStream { _ in }))
+            case .later(let text, let gate):
+                for await _ in gate {}
+                return HTTPClientResponse(status: .ok, body: .bytes(ByteBuffer(string: text)))
             case .failure: throw Away()
             }
         }
