@@ -166,6 +166,7 @@ struct OAuthDiscoveryTests {
             #expect(metadata.tokenEndpoint == "\(Self.base)/token")
         }
         // Nobody asks again for a while.
+        try await waitUntil { self.asked.count == 3 }
         #expect(try await self.metadata().tokenEndpoint == "\(Self.base)/token")
         #expect(self.asked.count == 3)
     }
