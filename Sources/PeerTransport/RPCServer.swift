@@ -64,7 +64,7 @@ package final class RPCServer: Service {
         try await self.addresses.futureResult.get()[index]
     }
 
-    /// Closes connections at once, with their open calls.
+    /// Closes connections at once, with their open calls; one that arrives at the same moment may begin, and ends with them.
     ///
     /// Peers that TLS has not told yet are not asked about.
     package func closeConnections(where isConcerned: (_ peer: Peer) -> Bool) {
