@@ -86,6 +86,8 @@ package final class HeldAccessTokens: Sendable {
                 held.askFrom = now.addingTimeInterval(spread * chance / .seconds(1))
             }
             let step = held.life.step(now: now)
+            // A token that is used is left as it was found.
+            if case .use = step { return (step, .zero) }
             state[order.key] = held
             // A clock that was set back delays nothing for longer.
             let delay = min(max(0, held.askFrom.timeIntervalSince(now)), Self.maxSpread / .seconds(1))
