@@ -74,8 +74,7 @@ package final class HeldAccessTokens: Sendable {
         _ order: AccessTokenOrder, state known: TokenState?, now: Date,
         using generator: inout some RandomNumberGenerator
     ) -> (step: TokenLife.Step, delay: Duration) {
-        let chance = generator.fraction()
-        return self.state.withLock { state in
+        self.state.withLock { state in
             guard var held = state[order.key] else { return (.fetch, .zero) }
             held.life.withdraw(unlessBoundTo: order.certificateSHA256)
             if held.life.held != nil, let names = held.names, let known,
@@ -83,7 +82,7 @@ package final class HeldAccessTokens: Sendable {
             {
                 held.life.withdraw()
                 let spread = min(Self.spreadPerToken * state.count, Self.maxSpread)
-                held.askFrom = now.addingTimeInterval(spread * chance / .seconds(1))
+                held.askFrom = now.addingTimeInterval(spread * generator.fraction() / .seconds(1))
             }
             let step = held.life.step(now: now)
             // A token that is used is left as it was found.
