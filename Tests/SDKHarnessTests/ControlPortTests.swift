@@ -42,6 +42,14 @@ struct ControlPortTests {
         }
     }
 
+    private func expectCaller(_ answer: ControlAnswer) {
+        guard case .ok(let members) = answer else {
+            Issue.record("\(answer)")
+            return
+        }
+        #expect(members["spiffe_id"]?.string == "spiffe://example.org/caller")
+    }
+
     @Test("validates a token that comes before the JWT bundles do")
     func earlyToken() async throws {
         try await self.withHarness { harness async throws in
@@ -51,11 +59,7 @@ struct ControlPortTests {
             try await harness.ca.time.waitForSleepers()
             let following = Task { try await harness.tokens.run() }
             defer { following.cancel() }
-            guard case .ok(let members) = await answer else {
-                Issue.record("refused")
-                return
-            }
-            #expect(members["spiffe_id"]?.string == "spiffe://example.org/caller")
+            self.expectCaller(await answer)
         }
     }
 
@@ -73,11 +77,7 @@ struct ControlPortTests {
             try await harness.ca.time.waitForSleepers(3)
             try harness.api.grant("/harness")
             harness.ca.time.advance(by: .seconds(5))
-            guard case .ok(let members) = await answer else {
-                Issue.record("refused")
-                return
-            }
-            #expect(members["spiffe_id"]?.string == "spiffe://example.org/caller")
+            self.expectCaller(await answer)
         }
     }
 

@@ -33,20 +33,8 @@ struct HummingbirdTests {
     private func withServer(
         _ router: AuthorizedRouter<AccessTokenRequestContext>? = nil, _ body: (_ url: String) async throws -> Void
     ) async throws {
-        let (ports, port) = AsyncStream<Int>.makeStream()
-        let application = Application(
-            router: router ?? self.router(),
-            server: .spiffe(source: self.services.payments, policy: .memberOf(self.services.policy)),
-            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { port.yield($0.localAddress?.port ?? 0) },
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try? await application.run() }
-            for await port in ports {
-                try await body("https://127.0.0.1:\(port)")
-                break
-            }
-            group.cancelAll()
+        try await self.services.serving(router ?? self.router()) { port async throws in
+            try await body("https://127.0.0.1:\(port)")
         }
     }
 

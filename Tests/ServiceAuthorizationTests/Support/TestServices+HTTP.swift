@@ -6,9 +6,9 @@ import SPIFFETLS
 
 extension TestServices {
     /// Serves as `payments` over mutual TLS while `body` runs.
-    func serving(
-        _ router: Router<SPIFFERequestContext>, _ body: (_ port: Int) async throws -> Void
-    ) async throws {
+    func serving<Routes: HTTPResponderBuilder>(
+        _ router: Routes, _ body: (_ port: Int) async throws -> Void
+    ) async throws where Routes.Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
         let (ports, port) = AsyncStream<Int>.makeStream()
         let application = Application(
             router: router, server: .spiffe(source: self.payments, policy: .memberOf(self.policy)),
