@@ -56,6 +56,13 @@ struct AccessTokenTests {
         state.revocations.map(\.jti).sorted()
     }
 
+    /// The error with which a token is refused.
+    private static func refusal(_ agent: RunningAgent) async -> RPCError? {
+        await #expect(throws: RPCError.self) {
+            try await agent.call(WorkloadAccessTokenMethods.fetchAccessToken, self.request())
+        }
+    }
+
     @Test("a workload gets a token for its entry, and the same again until 0.8 of its life")
     func fetched() async throws {
         try await withServingAgent(script: {
@@ -110,9 +117,7 @@ struct AccessTokenTests {
             $0.issuesAccessTokens = true
             $0.accessTokenTimes = (issuedAt, expiresAt)
         }) { agent, _ async throws in
-            let error = await #expect(throws: RPCError.self) {
-                try await agent.call(WorkloadAccessTokenMethods.fetchAccessToken, Self.request())
-            }
+            let error = await Self.refusal(agent)
             #expect(error?.code == .unavailable)
             #expect(error?.message.hasSuffix("the server issued an access token that cannot be used") == true)
         }
@@ -133,9 +138,7 @@ struct AccessTokenTests {
             // Without a certificate of its own the workload's tokens are not bound.
             _ = try await agent.first(WorkloadAPIMethods.fetchX509SVID)
             for _ in 1...10 {
-                let error = await #expect(throws: RPCError.self) {
-                    try await agent.call(WorkloadAccessTokenMethods.fetchAccessToken, Self.request())
-                }
+                let error = await Self.refusal(agent)
                 #expect(error?.message.hasSuffix("the server issued an access token that cannot be used") == true)
             }
             #expect(plane.count("IssueAccessToken") == 1)
@@ -154,9 +157,7 @@ struct AccessTokenTests {
             }
         ) { agent, plane async throws in
             for _ in 1...10 {
-                let error = await #expect(throws: RPCError.self) {
-                    try await agent.call(WorkloadAccessTokenMethods.fetchAccessToken, Self.request())
-                }
+                let error = await Self.refusal(agent)
                 #expect(error?.code == .unavailable)
                 #expect(error?.message.hasSuffix("that has expired: compare the clocks") == true)
             }
@@ -199,9 +200,7 @@ struct AccessTokenTests {
             $0.issuesAccessTokens = true
             $0.accessTokenError = .permissionDenied
         }) { agent, _ async throws in
-            let error = await #expect(throws: RPCError.self) {
-                try await agent.call(WorkloadAccessTokenMethods.fetchAccessToken, Self.request())
-            }
+            let error = await Self.refusal(agent)
             #expect(error?.code == .permissionDenied)
             #expect(error?.message == "no access token")
         }
@@ -210,9 +209,7 @@ struct AccessTokenTests {
     @Test("a server that issues no access tokens is said to be such")
     func unimplemented() async throws {
         try await withServingAgent(script: { $0.entries = [.entry("a", "/a")] }) { agent, _ async throws in
-            let error = await #expect(throws: RPCError.self) {
-                try await agent.call(WorkloadAccessTokenMethods.fetchAccessToken, Self.request())
-            }
+            let error = await Self.refusal(agent)
             #expect(error?.code == .unimplemented)
             #expect(error?.message == "the server issues no access tokens")
             let ended = await #expect(throws: RPCError.self) {
